@@ -1,0 +1,97 @@
+package threading
+
+import "time"
+
+// MemberStatus says whether a member takes part.
+type MemberStatus string
+
+// The states of a member. A removed member keeps its row (threads refer to
+// it) but has no address, credential or mailbox, and is shown as FormerMember.
+const (
+	MemberActive    MemberStatus = "active"
+	MemberSuspended MemberStatus = "suspended"
+	MemberRemoved   MemberStatus = "removed"
+)
+
+// FormerMember is the display name of a removed member.
+const FormerMember = "Former member"
+
+// Alerts says when a member is told, at the real address, of new messages.
+type Alerts string
+
+// The alert settings.
+const (
+	AlertsImmediate Alerts = "immediate" // each message is mailed as it comes
+	AlertsDaily     Alerts = "daily"     // once a day, at Member.DigestAt
+	AlertsNever     Alerts = "never"
+)
+
+// Member is a person on the platform.
+type Member struct {
+	ID        ID
+	Handle    string // local part of the contact address, and login name
+	Name      string // display name, shown to other members
+	Status    MemberStatus
+	Alerts    Alerts
+	DigestAt  string // HH:MM in Timezone, for AlertsDaily
+	Timezone  string // IANA name
+	CreatedAt time.Time
+}
+
+// DisplayName is what others see: the name, or FormerMember once removed.
+func (m Member) DisplayName() string {
+	if m.Status == MemberRemoved {
+		return FormerMember
+	}
+	return m.Name
+}
+
+// Address is one of a member's real addresses. Real is the secret: it is
+// sealed in the store and must never reach a log, an error text or another
+// member.
+type Address struct {
+	ID         ID
+	MemberID   ID
+	Real       string
+	Primary    bool      // notifications go there; exactly one per member
+	VerifiedAt time.Time // zero: not confirmed yet
+	CreatedAt  time.Time
+}
+
+// CredentialKind is how a credential proves its member.
+type CredentialKind string
+
+// The kinds of credential.
+const (
+	CredentialPassword CredentialKind = "password" // argon2id verifier
+)
+
+// Credential is something a member signs in with. Verifier never holds the
+// secret itself.
+type Credential struct {
+	ID         ID
+	MemberID   ID
+	Kind       CredentialKind
+	Label      string
+	Verifier   string
+	CreatedAt  time.Time
+	LastUsedAt time.Time // zero: never; kept to the hour
+}
+
+// Production is what threads may be about: a play, a film.
+type Production struct {
+	ID        ID
+	Slug      string
+	Title     string
+	OwnerID   ID
+	CreatedAt time.Time
+}
+
+// Role is one role of a production.
+type Role struct {
+	ID           ID
+	ProductionID ID
+	Slug         string
+	Title        string
+	CreatedAt    time.Time
+}

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/stagedoor/stagedoor/threading"
+)
+
+const sealedAddress = "address" // the sealing context and hash use of real addresses
+
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+func (s *Store) addressHash(canonical string) []byte {
+	return s.o.Keyring.Hash(sealedAddress, canonical)
+}
+
+// addressRow is a real address as it is stored.
+type addressRow struct {
+	id           threading.ID
+	hash, sealed []byte
+	at           int64
+}
+
+func (s *Store) newAddressRow(addr string) (addressRow, error) {
+	canonical, err := threading.Canonical(addr)
+	if err != nil {
+		return addressRow{}, err
+	}
+	return addressRow{id: s.o.IDs.Next(), hash: s.addressHash(canonical), sealed: s.o.Keyring.Seal(sealedAddress, addr), at: millis(s.o.Now())}, nil
+}
+
+func (t *tx) addAddress(member threading.ID, a addressRow, primary bool) error {
+	_, err := t.exec("INSERT INTO addresses (id, member_id, hash, sealed, is_primary, verified_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		a.id, member, a.hash, a.sealed, primary, a.at, a.at)
+	if isUnique(err) {
+		return fmt.Errorf("the address is registered already: %w", ErrExists)
+	}
+	return err
+}
+
+// Addresses lists a member's real addresses, the primary one first.
+func (s *Store) Addresses(ctx context.Context, memberID threading.ID) ([]threading.Address, error) {
+	var list []threading.Address
+	err := s.rows(ctx, "SELECT id, sealed, is_primary, verified_at, created_at FROM addresses WHERE member_id = ? ORDER BY is_primary DESC, id", []any{memberID}, func(r scanner) error {
+		a := threading.Address{MemberID: memberID}
+		var sealed []byte
+		var verified, created int64
+		if err := r.Scan(&a.ID, &sealed, &a.Primary, &verified, &created); err != nil {
+			return err
+		}
+		var err error
+		a.Real, err = s.o.Keyring.Open(sealedAddress, sealed)
+		a.VerifiedAt, a.CreatedAt = fromMillis(verified), fromMillis(created)
+		list = append(list, a)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the addresses: %w", err)
+	}
+	return list, nil
+}
+
+// AddAddress registers another real address. ErrExists if it is anybody's.
+func (s *Store) AddAddress(ctx context.Context, memberID threading.ID, addr string) error {
+	a, err := s.newAddressRow(addr)
+	if err != nil {
+		return err
+	}
+	return s.c.commit(ctx, func(t *tx) error { return t.addAddress(memberID, a, false) })
+}
+
+// ErrPrimary refuses to remove the address that notifications go to.
+var ErrPrimary = errors.New("this is the primary address: make another one primary first")
+
+// RemoveAddress removes a real address. ErrNotFound, ErrPrimary.
+func (s *Store) RemoveAddress(ctx context.Context, memberID threading.ID, addr string) error {
+	canonical, err := threading.Canonical(addr)
+	if err != nil {
+		return err
+	}
+	hash := s.addressHash(canonical)
+	return s.c.commit(ctx, func(t *tx) error {
+		var primary bool
+		if err := t.row("SELECT is_primary FROM addresses WHERE hash = ? AND member_id = ?", []any{hash, memberID}, &primary); err != nil {
+			return err
+		}
+		if primary {
+			return ErrPrimary
+		}
+		_, err := t.exec("DELETE FROM addresses WHERE hash = ?", hash)
+		return err
+	})
+}
+
+// SetPrimary makes one of the member's real addresses the one that
+// notifications go to. ErrNotFound.
+func (s *Store) SetPrimary(ctx context.Context, memberID threading.ID, addr string) error {
+	canonical, err := threading.Canonical(addr)
+	if err != nil {
+		return err
+	}
+	hash := s.addressHash(canonical)
+	return s.c.commit(ctx, func(t *tx) error {
+		if _, err := t.exec("UPDATE addresses SET is_primary = 0 WHERE member_id = ? AND hash != ?", memberID, hash); err != nil {
+			return err
+		}
+		return changed(t.exec("UPDATE addresses SET is_primary = 1 WHERE member_id = ? AND hash = ?", memberID, hash))
+	})
+}

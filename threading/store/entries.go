@@ -1,0 +1,247 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/stagedoor/stagedoor/threading"
+)
+
+const entryColumns = "e.uid, e.modseq, e.flags, e.keywords, e.saved_at, e.item_id, e.thread_id, e.body_id, e.header_size, e.body_size"
+
+func scanEntry(r scanner, more ...any) (threading.Entry, error) {
+	var e threading.Entry
+	var keywords string
+	var saved int64
+	err := r.Scan(append([]any{&e.UID, &e.ModSeq, &e.Flags, &keywords, &saved, &e.ItemID, &e.ThreadID, &e.BodyID, &e.HeaderSize, &e.BodySize}, more...)...)
+	if keywords != "" {
+		e.Keywords = strings.Fields(keywords)
+	}
+	e.SavedAt = fromMillis(saved)
+	return e, err
+}
+
+// slice is how many entries are read at once: a client that is slow to take a
+// FETCH holds no transaction open.
+const slice = 500
+
+// Entries calls f for each entry in the set, by ascending UID, until f returns
+// an error, which it returns.
+func (s *Store) Entries(ctx context.Context, memberID, mailboxID threading.ID, set threading.UIDSet, f func(threading.Entry) error) error {
+	return inSlices(set, func(first, last uint32) (next uint32, err error) {
+		list := make([]threading.Entry, 0, 64)
+		err = s.rows(ctx, "SELECT "+entryColumns+" FROM entries e WHERE e.member_id = ? AND e.mailbox_id = ? AND e.uid BETWEEN ? AND ? ORDER BY e.uid LIMIT ?",
+			[]any{memberID, mailboxID, first, last, slice}, func(r scanner) error {
+				e, err := scanEntry(r)
+				list = append(list, e)
+				return err
+			})
+		if err != nil {
+			return 0, fmt.Errorf("read the mailbox: %w", err)
+		}
+		for _, e := range list {
+			if !set.Contains(e.UID) {
+				continue
+			}
+			if err := f(e); err != nil {
+				return 0, err
+			}
+		}
+		if len(list) < slice {
+			return 0, nil
+		}
+		return list[len(list)-1].UID + 1, nil
+	})
+}
+
+// inSlices calls read for ranges that cover the set. read returns where to go
+// on within the range, zero if it has read it all. A set of many small ranges
+// is read as one range, and the caller leaves out what is not in the set.
+func inSlices(set threading.UIDSet, read func(first, last uint32) (next uint32, err error)) error {
+	if len(set) > 8 {
+		set = threading.UIDSet{{First: set[0].First, Last: set[len(set)-1].Last}}
+	}
+	for _, r := range set {
+		for first := r.First; ; {
+			next, err := read(first, r.Last)
+			if err != nil {
+				return err
+			}
+			if next == 0 || next > r.Last {
+				break
+			}
+			first = next
+		}
+	}
+	return nil
+}
+
+// Want says what Scan reads beside the entry.
+type Want struct {
+	Header bool
+	// Text: the body's search text. TextNeedles (folded) are asked of the
+	// body's signature first: if one can't be in it, the text is not read.
+	Text        bool
+	TextNeedles []string
+}
+
+// Scanned is an entry with what was wanted.
+type Scanned struct {
+	threading.Entry
+	Header       []byte
+	Text         string
+	TextRuledOut bool // Text was not read: a needle can't be in it
+}
+
+// scanSlice is how many entries with texts are read at once.
+const scanSlice = 100
+
+// Scan is Entries with header blocks and search texts, for SEARCH.
+func (s *Store) Scan(ctx context.Context, memberID, mailboxID threading.ID, set threading.UIDSet, want Want, f func(Scanned) error) error {
+	return inSlices(set, func(first, last uint32) (next uint32, err error) {
+		list, err := s.scanRange(ctx, memberID, mailboxID, first, last, want)
+		if err != nil {
+			return 0, fmt.Errorf("search the mailbox: %w", err)
+		}
+		for _, x := range list {
+			if !set.Contains(x.UID) {
+				continue
+			}
+			if want.Text && !x.TextRuledOut {
+				c, err := s.Content(ctx, x.BodyID, true)
+				if err != nil {
+					return 0, fmt.Errorf("read the search text: %w", err)
+				}
+				x.Text = c.Text
+			}
+			if err := f(x); err != nil {
+				return 0, err
+			}
+		}
+		if len(list) < scanSlice {
+			return 0, nil
+		}
+		return list[len(list)-1].UID + 1, nil
+	})
+}
+
+func (s *Store) scanRange(ctx context.Context, member, mailbox threading.ID, first, last uint32, want Want) ([]Scanned, error) {
+	columns, from := entryColumns, " FROM entries e"
+	if want.Header {
+		columns += ", i.header"
+		from += " JOIN items i ON i.member_id = e.member_id AND i.id = e.item_id"
+	}
+	if want.Text {
+		columns += ", b.signature"
+		from += " JOIN bodies b ON b.id = e.body_id"
+	}
+	list := make([]Scanned, 0, scanSlice)
+	err := s.rows(ctx, "SELECT "+columns+from+" WHERE e.member_id = ? AND e.mailbox_id = ? AND e.uid BETWEEN ? AND ? ORDER BY e.uid LIMIT ?",
+		[]any{member, mailbox, first, last, scanSlice}, func(r scanner) error {
+			var x Scanned
+			var signature sql.RawBytes
+			var more []any
+			if want.Header {
+				more = append(more, &x.Header)
+			}
+			if want.Text {
+				more = append(more, &signature)
+			}
+			var err error
+			if x.Entry, err = scanEntry(r, more...); err != nil {
+				return err
+			}
+			for _, needle := range want.TextNeedles {
+				x.TextRuledOut = x.TextRuledOut || want.Text && !threading.Signature(signature).MayContain(needle)
+			}
+			list = append(list, x)
+			return nil
+		})
+	return list, err
+}
+
+// UIDs returns all UIDs of a mailbox, ascending, and the mod-sequence that they
+// are true of.
+func (s *Store) UIDs(ctx context.Context, memberID, mailboxID threading.ID) ([]uint32, uint64, error) {
+	var uids []uint32
+	var modseq uint64
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		if err := tx.QueryRowContext(ctx, "SELECT modseq FROM member_state WHERE member_id = ?", memberID).Scan(&modseq); err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, "SELECT uid FROM entries WHERE member_id = ? AND mailbox_id = ? ORDER BY uid", memberID, mailboxID)
+		if err != nil {
+			return err
+		}
+		return eachRow(rows, func(r scanner) error {
+			var uid uint32
+			err := r.Scan(&uid)
+			uids = append(uids, uid)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("list the mailbox: %w", err)
+	}
+	return uids, modseq, nil
+}
+
+// snapshot runs reads that must be of one moment.
+func (s *Store) snapshot(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.read.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	err = f(tx)
+	if isNoRows(err) {
+		return ErrNotFound
+	}
+	return err
+}
+
+// Changes are what happened in a mailbox after a mod-sequence.
+type Changes struct {
+	ModSeq   uint64            // what they are true of
+	Entries  []threading.Entry // new or with changed flags, by ascending UID
+	Expunged []uint32          // ascending
+}
+
+// Changes returns what happened after since, all of one moment. An entry that
+// came and went in between is among Expunged.
+func (s *Store) Changes(ctx context.Context, memberID, mailboxID threading.ID, since uint64) (Changes, error) {
+	var c Changes
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		if err := tx.QueryRowContext(ctx, "SELECT modseq FROM member_state WHERE member_id = ?", memberID).Scan(&c.ModSeq); err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, "SELECT "+entryColumns+" FROM entries e WHERE e.member_id = ? AND e.mailbox_id = ? AND e.modseq > ? ORDER BY e.uid", memberID, mailboxID, since)
+		if err != nil {
+			return err
+		}
+		err = eachRow(rows, func(r scanner) error {
+			e, err := scanEntry(r)
+			c.Entries = append(c.Entries, e)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		rows, err = tx.QueryContext(ctx, "SELECT uid FROM tombstones WHERE member_id = ? AND mailbox_id = ? AND modseq > ? ORDER BY uid", memberID, mailboxID, since)
+		if err != nil {
+			return err
+		}
+		return eachRow(rows, func(r scanner) error {
+			var uid uint32
+			err := r.Scan(&uid)
+			c.Expunged = append(c.Expunged, uid)
+			return err
+		})
+	})
+	if err != nil {
+		return c, fmt.Errorf("read the mailbox's changes: %w", err)
+	}
+	return c, nil
+}

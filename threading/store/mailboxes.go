@@ -1,0 +1,237 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/stagedoor/stagedoor/threading"
+)
+
+const mailboxColumns = "id, member_id, name, special_use, uidvalidity, uidnext, subscribed"
+
+func scanMailbox(r scanner) (threading.Mailbox, error) {
+	var m threading.Mailbox
+	err := r.Scan(&m.ID, &m.MemberID, &m.Name, &m.Use, &m.UIDValidity, &m.UIDNext, &m.Subscribed)
+	return m, err
+}
+
+// Errors that say why a mailbox can't be changed so.
+var (
+	ErrStandardMailbox = errors.New("this mailbox is part of every account and can't be renamed or deleted")
+	ErrHasChildren     = errors.New("there are mailboxes below this one: delete them first")
+	ErrMailboxName     = errors.New("a mailbox name has levels parted by /, none of them empty, no control characters, and at most 500 octets")
+)
+
+// mailboxName returns the name as it is stored: INBOX in upper case, also where
+// it is the first level, no separator at the end.
+func mailboxName(name string) (string, error) {
+	name = strings.TrimSuffix(name, "/")
+	if len(name) >= 5 && strings.EqualFold(name[:5], threading.Inbox) && (len(name) == 5 || name[5] == '/') {
+		name = threading.Inbox + name[5:]
+	}
+	if name == "" || len(name) > threading.MaxMailboxName || !utf8.ValidString(name) || strings.Contains("/"+name, "//") ||
+		strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) || strings.ContainsAny(name, "*%") {
+		return "", ErrMailboxName
+	}
+	return name, nil
+}
+
+// newMailbox is a mailbox that is not stored yet. UIDVALIDITY is the time in
+// seconds since 2020, so that a mailbox made again under an old name differs
+// (RFC 9051 section 2.3.1.1).
+func (s *Store) newMailbox(member threading.ID, name string, use threading.SpecialUse) threading.Mailbox {
+	const epoch = 1577836800
+	return threading.Mailbox{ID: s.o.IDs.Next(), MemberID: member, Name: name, Use: use, UIDValidity: uint32(s.o.Now().Unix() - epoch), UIDNext: 1, Subscribed: use != threading.UseNone}
+}
+
+func (t *tx) addMailbox(m threading.Mailbox) error {
+	modseq, err := t.modseq(m.MemberID)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec("INSERT INTO mailboxes (member_id, id, name, special_use, uidvalidity, uidnext, subscribed, expunged_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		m.MemberID, m.ID, m.Name, m.Use, m.UIDValidity, m.UIDNext, m.Subscribed, modseq)
+	if isUnique(err) {
+		return ErrExists
+	}
+	return err
+}
+
+// Mailboxes lists a member's mailboxes by name, INBOX first.
+func (s *Store) Mailboxes(ctx context.Context, memberID threading.ID) ([]threading.Mailbox, error) {
+	var list []threading.Mailbox
+	err := s.rows(ctx, "SELECT "+mailboxColumns+" FROM mailboxes WHERE member_id = ? ORDER BY special_use != 'Inbox', name", []any{memberID}, func(r scanner) error {
+		m, err := scanMailbox(r)
+		list = append(list, m)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the mailboxes: %w", err)
+	}
+	return list, nil
+}
+
+// Mailbox finds a mailbox by name. ErrNotFound.
+func (s *Store) Mailbox(ctx context.Context, memberID threading.ID, name string) (threading.Mailbox, error) {
+	name, err := mailboxName(name)
+	if err != nil {
+		return threading.Mailbox{}, ErrNotFound
+	}
+	return scanOne(scanMailbox(s.read.QueryRowContext(ctx, "SELECT "+mailboxColumns+" FROM mailboxes WHERE member_id = ? AND name = ?", memberID, name)))
+}
+
+// MailboxStatus returns a mailbox with its counts, all of one moment.
+// ErrNotFound.
+func (s *Store) MailboxStatus(ctx context.Context, memberID, mailboxID threading.ID) (threading.MailboxStatus, error) {
+	var st threading.MailboxStatus
+	m := &st.Mailbox
+	err := s.row(ctx, `SELECT `+mailboxColumns+`,
+		n.messages, n.unseen, n.deleted, n.size, MAX(n.modseq, COALESCE((SELECT MAX(modseq) FROM tombstones x WHERE x.member_id = b.member_id AND x.mailbox_id = b.id), 0), b.expunged_from)
+		FROM mailboxes b, (SELECT COUNT(*) AS messages, COALESCE(SUM(flags & 1 = 0), 0) AS unseen, COALESCE(SUM(flags & 8 != 0), 0) AS deleted,
+			COALESCE(SUM(header_size + body_size), 0) AS size, COALESCE(MAX(modseq), 0) AS modseq FROM entries WHERE member_id = ? AND mailbox_id = ?) n
+		WHERE b.member_id = ? AND b.id = ?`, []any{memberID, mailboxID, memberID, mailboxID},
+		&m.ID, &m.MemberID, &m.Name, &m.Use, &m.UIDValidity, &m.UIDNext, &m.Subscribed, &st.Messages, &st.Unseen, &st.Deleted, &st.Size, &st.HighestModSeq)
+	return st, err
+}
+
+// CreateMailbox creates a mailbox and the levels above it that are missing.
+// ErrExists, ErrLimit, ErrMailboxName.
+func (s *Store) CreateMailbox(ctx context.Context, memberID threading.ID, name string, use threading.SpecialUse) (threading.Mailbox, error) {
+	name, err := mailboxName(name)
+	if err != nil {
+		return threading.Mailbox{}, err
+	}
+	var made threading.Mailbox
+	err = s.c.commit(ctx, func(t *tx) error {
+		var n int
+		if err := t.row("SELECT COUNT(*) FROM mailboxes WHERE member_id = ?", []any{memberID}, &n); err != nil {
+			return err
+		}
+		for i := range len(name) + 1 {
+			if i < len(name) && name[i] != '/' {
+				continue
+			}
+			if n++; n > threading.MaxMailboxes {
+				return ErrLimit
+			}
+			level := s.newMailbox(memberID, name[:i], threading.UseNone)
+			if i == len(name) {
+				level.Use, made = use, level
+			} else if err := t.row("SELECT 1 FROM mailboxes WHERE member_id = ? AND name = ?", []any{memberID, name[:i]}, new(int)); err == nil {
+				continue
+			} else if !errors.Is(err, ErrNotFound) {
+				return err
+			}
+			if err := t.addMailbox(level); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return made, err
+}
+
+// RenameMailbox renames a mailbox and all below it; levels above the new name
+// that are missing are made. The content of INBOX moves to the new mailbox and
+// INBOX stays (RFC 9051 section 6.3.6). ErrNotFound, ErrExists,
+// ErrStandardMailbox, ErrMailboxName.
+func (s *Store) RenameMailbox(ctx context.Context, memberID threading.ID, from, to string) error {
+	from, err := mailboxName(from)
+	if err != nil {
+		return ErrNotFound
+	}
+	if to, err = mailboxName(to); err != nil {
+		return err
+	}
+	mb, err := s.Mailbox(ctx, memberID, from)
+	if err != nil {
+		return err
+	}
+	if mb.Use == threading.UseInbox {
+		if _, err := s.CreateMailbox(ctx, memberID, to, threading.UseNone); err != nil {
+			return err
+		}
+		_, err := s.Copy(ctx, memberID, mb.ID, threading.UIDSet{{First: 1, Last: 1<<32 - 1}}, to, true)
+		return err
+	}
+	if mb.Use != threading.UseNone {
+		return ErrStandardMailbox
+	}
+	if strings.HasPrefix(to, from+"/") {
+		return ErrMailboxName
+	}
+	if i := strings.LastIndexByte(to, '/'); i > 0 {
+		if _, err := s.CreateMailbox(ctx, memberID, to[:i], threading.UseNone); err != nil && !errors.Is(err, ErrExists) {
+			return err
+		}
+	}
+	return s.c.commit(ctx, func(t *tx) error {
+		var n int
+		if err := t.row("SELECT COUNT(*) FROM mailboxes WHERE member_id = ? AND name = ?", []any{memberID, to}, &n); err != nil || n > 0 {
+			return errors.Join(err, ErrExists)
+		}
+		if _, err := t.modseq(memberID); err != nil {
+			return err
+		}
+		// '0' follows '/' in ASCII: the range is all names that begin with from + "/".
+		err := changed(t.exec("UPDATE mailboxes SET name = ? || SUBSTR(name, ?) WHERE member_id = ? AND (name = ? OR name > ? AND name < ?) AND special_use = ''",
+			to, len([]rune(from))+1, memberID, from, from+"/", from+"0"))
+		if isUnique(err) {
+			return ErrExists
+		}
+		return err
+	})
+}
+
+// DeleteMailbox deletes a mailbox and what is in it. ErrNotFound,
+// ErrStandardMailbox, ErrHasChildren.
+func (s *Store) DeleteMailbox(ctx context.Context, memberID threading.ID, name string) error {
+	mb, err := s.Mailbox(ctx, memberID, name)
+	if err != nil {
+		return err
+	}
+	if mb.Use != threading.UseNone && isStandard(mb.Name) {
+		return ErrStandardMailbox
+	}
+	return s.c.commit(ctx, func(t *tx) error {
+		var n int
+		if err := t.row("SELECT COUNT(*) FROM mailboxes WHERE member_id = ? AND name > ? AND name < ?", []any{memberID, mb.Name + "/", mb.Name + "0"}, &n); err != nil {
+			return err
+		}
+		if n > 0 {
+			return ErrHasChildren
+		}
+		if _, err := t.modseq(memberID); err != nil {
+			return err
+		}
+		for _, table := range []string{"entries", "tombstones"} {
+			if _, err := t.exec("DELETE FROM "+table+" WHERE member_id = ? AND mailbox_id = ?", memberID, mb.ID); err != nil {
+				return err
+			}
+		}
+		return changed(t.exec("DELETE FROM mailboxes WHERE member_id = ? AND id = ?", memberID, mb.ID))
+	})
+}
+
+func isStandard(name string) bool {
+	for _, std := range threading.StandardMailboxes {
+		if std.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// SetSubscribed subscribes to a mailbox, or ends that. ErrNotFound.
+func (s *Store) SetSubscribed(ctx context.Context, memberID threading.ID, name string, subscribed bool) error {
+	name, err := mailboxName(name)
+	if err != nil {
+		return ErrNotFound
+	}
+	return s.c.commit(ctx, func(t *tx) error {
+		return changed(t.exec("UPDATE mailboxes SET subscribed = ? WHERE member_id = ? AND name = ?", subscribed, memberID, name))
+	})
+}

@@ -1,0 +1,210 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stagedoor/stagedoor/threading"
+)
+
+const memberColumns = "m.id, COALESCE(m.handle, ''), m.name, m.status, m.alerts, m.digest_at, m.timezone, m.created_at"
+
+func scanMember(r scanner, more ...any) (threading.Member, error) {
+	var m threading.Member
+	var created int64
+	err := r.Scan(append([]any{&m.ID, &m.Handle, &m.Name, &m.Status, &m.Alerts, &m.DigestAt, &m.Timezone, &created}, more...)...)
+	m.CreatedAt = fromMillis(created)
+	return m, err
+}
+
+// AddMember creates a member with its standard mailboxes. addresses are real
+// addresses, the first is the primary one. ID and CreatedAt are set here; what
+// else is empty gets its default (active, immediate, 08:00, UTC). ErrExists,
+// wrapped, says what is taken; no error repeats an address.
+func (s *Store) AddMember(ctx context.Context, m threading.Member, addresses []string) (threading.Member, error) {
+	if err := threading.CheckSlug(m.Handle); err != nil {
+		return m, fmt.Errorf("the handle %w", err)
+	}
+	if err := threading.CheckName(m.Name); err != nil {
+		return m, fmt.Errorf("the name %w", err)
+	}
+	if len(addresses) == 0 {
+		return m, errors.New("a member needs at least one real address")
+	}
+	m.ID, m.CreatedAt = s.o.IDs.Next(), s.o.Now().UTC().Truncate(time.Millisecond)
+	if m.Status == "" {
+		m.Status = threading.MemberActive
+	}
+	if m.Alerts == "" {
+		m.Alerts = threading.AlertsImmediate
+	}
+	if m.DigestAt == "" {
+		m.DigestAt = "08:00"
+	}
+	if m.Timezone == "" {
+		m.Timezone = "UTC"
+	}
+	rows := make([]addressRow, len(addresses))
+	for i, a := range addresses {
+		var err error
+		if rows[i], err = s.newAddressRow(a); err != nil {
+			return m, err
+		}
+	}
+	err := s.c.commit(ctx, func(t *tx) error {
+		_, err := t.exec("INSERT INTO members (id, handle, name, status, alerts, digest_at, timezone, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			m.ID, m.Handle, m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, millis(m.CreatedAt))
+		if isUnique(err) {
+			return fmt.Errorf("the handle %s is taken: %w", m.Handle, ErrExists)
+		} else if err != nil {
+			return err
+		}
+		if _, err := t.exec("INSERT INTO member_state (member_id, modseq) VALUES (?, 1)", m.ID); err != nil {
+			return err
+		}
+		for i, a := range rows {
+			if err := t.addAddress(m.ID, a, i == 0); err != nil {
+				return err
+			}
+		}
+		for _, std := range threading.StandardMailboxes {
+			if err := t.addMailbox(s.newMailbox(m.ID, std.Name, std.Use)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return m, fmt.Errorf("add the member: %w", err)
+	}
+	return m, nil
+}
+
+// Member returns the member with that ID, removed ones too. ErrNotFound.
+func (s *Store) Member(ctx context.Context, id threading.ID) (threading.Member, error) {
+	return scanOne(scanMember(s.read.QueryRowContext(ctx, "SELECT "+memberColumns+" FROM members m WHERE m.id = ?", id)))
+}
+
+// MemberByHandle returns the member with that handle. ErrNotFound.
+func (s *Store) MemberByHandle(ctx context.Context, handle string) (threading.Member, error) {
+	return scanOne(scanMember(s.read.QueryRowContext(ctx, "SELECT "+memberColumns+" FROM members m WHERE m.handle = ?", handle)))
+}
+
+// MemberByAddress returns the member with that real address, in any spelling
+// that threading.Canonical brings together. ErrNotFound.
+func (s *Store) MemberByAddress(ctx context.Context, addr string) (threading.Member, error) {
+	canonical, err := threading.Canonical(addr)
+	if err != nil {
+		return threading.Member{}, ErrNotFound
+	}
+	return scanOne(scanMember(s.read.QueryRowContext(ctx,
+		"SELECT "+memberColumns+" FROM addresses a JOIN members m ON m.id = a.member_id WHERE a.hash = ?", s.addressHash(canonical))))
+}
+
+// Members lists members that are not removed by handle, after the given one, at
+// most limit.
+func (s *Store) Members(ctx context.Context, after string, limit int) ([]threading.Member, error) {
+	var list []threading.Member
+	err := s.rows(ctx, "SELECT "+memberColumns+" FROM members m WHERE m.handle > ? ORDER BY m.handle LIMIT ?", []any{after, limit}, func(r scanner) error {
+		m, err := scanMember(r)
+		list = append(list, m)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the members: %w", err)
+	}
+	return list, nil
+}
+
+// UpdateMember writes Name, Status, Alerts, DigestAt and Timezone. ErrNotFound.
+func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
+	if err := threading.CheckName(m.Name); err != nil {
+		return fmt.Errorf("the name %w", err)
+	}
+	return s.c.commit(ctx, func(t *tx) error {
+		return changed(t.exec("UPDATE members SET name = ?, status = ?, alerts = ?, digest_at = ?, timezone = ? WHERE id = ? AND handle IS NOT NULL",
+			m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, m.ID))
+	})
+}
+
+// erased are the tables that hold what is a member's own.
+var erased = []string{"addresses", "credentials", "entries", "tombstones", "items", "mailboxes", "client_ids", "queue", "held", "member_state"}
+
+// RemoveMember erases a member's addresses, credentials, mailboxes, queue rows
+// and held messages. The row stays, without handle and name: threads refer to
+// it. ErrNotFound.
+func (s *Store) RemoveMember(ctx context.Context, id threading.ID) error {
+	return s.c.commit(ctx, func(t *tx) error {
+		if err := changed(t.exec("UPDATE members SET handle = NULL, name = '', status = ? WHERE id = ? AND handle IS NOT NULL", threading.MemberRemoved, id)); err != nil {
+			return err
+		}
+		for _, table := range erased {
+			if _, err := t.exec("DELETE FROM "+table+" WHERE member_id = ?", id); err != nil {
+				return fmt.Errorf("erase %s: %w", table, err)
+			}
+		}
+		// What the member wrote stays with the others; their own mail system's IDs go.
+		if _, err := t.exec("UPDATE messages SET foreign_id = NULL WHERE writer_id = ? AND thread_id IN (SELECT thread_id FROM participants WHERE member_id = ?)", id, id); err != nil {
+			return err
+		}
+		return nil
+	})
+}
+
+// SetCredential replaces the credential of that kind and label.
+func (s *Store) SetCredential(ctx context.Context, c threading.Credential) error {
+	id := s.o.IDs.Next()
+	return s.c.commit(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO credentials (id, member_id, kind, label, verifier, created_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, 0)
+			ON CONFLICT (member_id, kind, label) DO UPDATE SET verifier = excluded.verifier, created_at = excluded.created_at, last_used_at = 0`,
+			id, c.MemberID, c.Kind, c.Label, c.Verifier, millis(s.o.Now()))
+		return err
+	})
+}
+
+// Credentials lists a member's credentials.
+func (s *Store) Credentials(ctx context.Context, memberID threading.ID) ([]threading.Credential, error) {
+	var list []threading.Credential
+	err := s.rows(ctx, "SELECT id, member_id, kind, label, verifier, created_at, last_used_at FROM credentials WHERE member_id = ? ORDER BY id", []any{memberID}, func(r scanner) error {
+		var c threading.Credential
+		var created, used int64
+		err := r.Scan(&c.ID, &c.MemberID, &c.Kind, &c.Label, &c.Verifier, &created, &used)
+		c.CreatedAt, c.LastUsedAt = fromMillis(created), fromMillis(used)
+		list = append(list, c)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the credentials: %w", err)
+	}
+	return list, nil
+}
+
+// TouchCredential notes that a credential was used, at most once an hour.
+func (s *Store) TouchCredential(ctx context.Context, c threading.Credential) error {
+	now := s.o.Now()
+	if now.Sub(c.LastUsedAt) < time.Hour {
+		return nil
+	}
+	return s.c.commit(ctx, func(t *tx) error {
+		_, err := t.exec("UPDATE credentials SET last_used_at = ? WHERE id = ?", millis(now), c.ID)
+		return err
+	})
+}
+
+// scanOne turns "no rows" into ErrNotFound.
+func scanOne[T any](v T, err error) (T, error) {
+	if isNoRows(err) {
+		err = ErrNotFound
+	}
+	return v, err
+}
+
+// changed turns "no row changed" into ErrNotFound.
+func changed(n int64, err error) error {
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}

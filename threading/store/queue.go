@@ -1,0 +1,164 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/stagedoor/stagedoor/threading"
+)
+
+// QueueKind is what a queue row sends.
+type QueueKind string
+
+// The kinds of queue row.
+const (
+	QueueNotification QueueKind = "notification" // an item, to its member's primary real address
+	QueueOperator     QueueKind = "operator"     // a message to the operator
+)
+
+// Delivery is a queue row.
+type Delivery struct {
+	ID         threading.ID
+	Kind       QueueKind
+	MemberID   threading.ID // of a notification
+	ItemID     threading.ID
+	ThreadID   threading.ID
+	Header     []byte // of operator mail: the header block
+	BodyID     threading.ID
+	Attempts   int
+	CreatedAt  time.Time
+	DueAt      time.Time
+	LeasedTill time.Time
+	LastError  string // a person's words, never an address
+}
+
+const queueColumns = "id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error"
+
+func scanDelivery(r scanner) (Delivery, error) {
+	var d Delivery
+	var created, due, leased int64
+	err := r.Scan(&d.ID, &d.Kind, &d.MemberID, &d.ItemID, &d.ThreadID, &d.Header, &d.BodyID, &d.Attempts, &created, &due, &leased, &d.LastError)
+	d.CreatedAt, d.DueAt, d.LeasedTill = fromMillis(created), fromMillis(due), fromMillis(leased)
+	return d, err
+}
+
+// EnqueueOperator queues a message to the operator; it is on disk when it
+// returns.
+func (s *Store) EnqueueOperator(ctx context.Context, header []byte, body threading.Body) error {
+	row, id, now := newBodyRow(body), s.o.IDs.Next(), millis(s.o.Now())
+	return s.c.commit(ctx, func(t *tx) error {
+		if err := t.addBody(row); err != nil {
+			return err
+		}
+		t.queued = true
+		_, err := t.exec("INSERT INTO queue (id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error) VALUES (?, ?, 0, 0, 0, ?, ?, 0, ?, ?, 0, '')",
+			id, QueueOperator, header, row.id, now, now)
+		return err
+	})
+}
+
+// Lease takes up to n due rows for the given time. While a row is leased it is
+// due when the lease runs out: nobody else takes it before, and a worker that
+// crashes loses it.
+func (s *Store) Lease(ctx context.Context, n int, lease time.Duration) ([]Delivery, error) {
+	// Looking is cheap and needs no commit.
+	now := s.o.Now()
+	if err := s.row(ctx, "SELECT 1 FROM queue WHERE due_at <= ? LIMIT 1", []any{millis(now)}, new(int)); err == ErrNotFound {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("look at the queue: %w", err)
+	}
+	var list []Delivery
+	till := millis(now.Add(lease))
+	err := s.c.commit(ctx, func(t *tx) error {
+		list = nil
+		err := t.rows("SELECT "+queueColumns+" FROM queue WHERE due_at <= ? ORDER BY due_at LIMIT ?", []any{millis(now), n}, func(r scanner) error {
+			d, err := scanDelivery(r)
+			d.LeasedTill = fromMillis(till)
+			d.Attempts++
+			list = append(list, d)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, d := range list {
+			if _, err := t.exec("UPDATE queue SET due_at = ?, leased_till = ?, attempts = attempts + 1 WHERE id = ?", till, till, d.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("lease from the queue: %w", err)
+	}
+	return list, nil
+}
+
+// Done removes rows: delivered, or given up for good.
+func (s *Store) Done(ctx context.Context, ids ...threading.ID) error {
+	return s.c.commit(ctx, func(t *tx) error {
+		for _, id := range ids {
+			if _, err := t.exec("DELETE FROM queue WHERE id = ?", id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Retry releases a row until due, with the reason.
+func (s *Store) Retry(ctx context.Context, id threading.ID, due time.Time, reason string) error {
+	return s.c.commit(ctx, func(t *tx) error {
+		_, err := t.exec("UPDATE queue SET due_at = ?, leased_till = 0, last_error = ? WHERE id = ?", millis(due), reason, id)
+		return err
+	})
+}
+
+// Queue lists rows, oldest first.
+func (s *Store) Queue(ctx context.Context, limit int) ([]Delivery, error) {
+	var list []Delivery
+	err := s.rows(ctx, "SELECT "+queueColumns+" FROM queue ORDER BY id LIMIT ?", []any{limit}, func(r scanner) error {
+		d, err := scanDelivery(r)
+		list = append(list, d)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the queue: %w", err)
+	}
+	return list, nil
+}
+
+// RetryNow makes a row (zero: all that are not leased) due at once, and says how
+// many. ErrNotFound if there is no such row.
+func (s *Store) RetryNow(ctx context.Context, id threading.ID) (int, error) {
+	var n int64
+	err := s.c.commit(ctx, func(t *tx) error {
+		now := millis(s.o.Now())
+		var err error
+		t.queued = true
+		if id == 0 {
+			n, err = t.exec("UPDATE queue SET due_at = ? WHERE leased_till <= ? AND due_at > ?", now, now, now)
+			return err
+		}
+		n, err = t.exec("UPDATE queue SET due_at = ? WHERE id = ? AND leased_till <= ?", now, id, now)
+		return changed(n, err)
+	})
+	return int(n), err
+}
+
+// Drop removes a row. ErrNotFound.
+func (s *Store) Drop(ctx context.Context, id threading.ID) error {
+	return s.c.commit(ctx, func(t *tx) error { return changed(t.exec("DELETE FROM queue WHERE id = ?", id)) })
+}
+
+// NextDue returns when the next row is due. ErrNotFound if the queue is empty.
+func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
+	var due int64
+	err := s.row(ctx, "SELECT due_at FROM queue ORDER BY due_at LIMIT 1", nil, &due)
+	return fromMillis(due), err
+}
+
+// QueueWake receives when rows were added or made due; notices coalesce.
+func (s *Store) QueueWake() <-chan struct{} { return s.wake }

@@ -1,0 +1,243 @@
+// Package login tells whether a name and a password are a member's.
+//
+// A verifier is argon2id: about 20 ms and 19 MiB each time, at most
+// maxVerifications at once. Mail clients sign in again and again, so what was
+// verified is remembered for rememberFor as a keyed hash, in memory only; a
+// password that was changed is noticed at once, since the verifier is part of
+// what is hashed. Neither answer nor time tells whether a name exists. Wrong
+// passwords slow down the address that they come from, and a name; they never
+// lock a member out.
+package login
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/seal"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// The answers.
+var (
+	// ErrDenied: there is no such name, or this is not its password.
+	ErrDenied = errors.New("the user name or password is wrong")
+	// ErrBusy: too many are signing in; the client should try again.
+	ErrBusy = errors.New("too many sign-ins at once: try again in a moment")
+)
+
+const (
+	maxVerifications = 2                // argon2id at once
+	maxQueue         = 200              // callers waiting for one
+	rememberFor      = 10 * time.Minute // a verified password
+	maxRemembered    = 20000
+	maxPenalties     = 20000
+	penaltyFor       = 10 * time.Minute // after the last wrong password
+	freeFailures     = 5                // wrong passwords before slowing down
+	maxDelay         = 5 * time.Second
+)
+
+// Options configure an Authenticator.
+type Options struct {
+	Store  *store.Store
+	Domain string           // a name may be HANDLE or HANDLE@DOMAIN
+	Now    func() time.Time // nil: time.Now
+}
+
+// Authenticator verifies. It is safe for concurrent use and owns no goroutine.
+type Authenticator struct {
+	o     Options
+	slots chan struct{}
+	queue chan struct{}
+	dummy string // a verifier that takes as long as a real one
+	salt  string // of the remembered hashes
+
+	mu         sync.Mutex
+	remembered map[string]time.Time // keyed hash of (member, verifier, password) -> until
+	penalties  map[string]penalty   // by IP address and by name
+}
+
+type penalty struct {
+	failures int
+	last     time.Time
+}
+
+// New returns an Authenticator.
+func New(o Options) *Authenticator {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Authenticator{
+		o: o, slots: make(chan struct{}, maxVerifications), queue: make(chan struct{}, maxQueue),
+		dummy: seal.NewVerifier(rand.Text()), salt: rand.Text(),
+		remembered: map[string]time.Time{}, penalties: map[string]penalty{},
+	}
+}
+
+// Verify returns the active member with that name and password; ErrDenied,
+// ErrBusy, or what the store says. It waits up to maxDelay for those who were
+// wrong too often.
+func (a *Authenticator) Verify(ctx context.Context, name, password string, ip netip.Addr) (threading.Member, error) {
+	handle, known := a.handle(name)
+	var member threading.Member
+	var credentials []threading.Credential
+	if known {
+		m, err := a.o.Store.MemberByHandle(ctx, handle)
+		switch {
+		case err == nil && m.Status == threading.MemberActive:
+			member = m
+			if credentials, err = a.o.Store.Credentials(ctx, m.ID); err != nil {
+				return threading.Member{}, err
+			}
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return threading.Member{}, fmt.Errorf("look up the member: %w", err)
+		}
+	}
+	for _, c := range credentials {
+		if a.isRemembered(member.ID, c.Verifier, password) {
+			return member, nil
+		}
+	}
+	from := source(ip)
+	if err := wait(ctx, max(a.delay("ip "+from), a.delay("name "+strings.ToLower(name)))); err != nil {
+		return threading.Member{}, err
+	}
+	c, err := a.verify(ctx, credentials, password)
+	if err != nil {
+		return threading.Member{}, err
+	}
+	if c == nil {
+		a.failed("ip "+from, "name "+strings.ToLower(name))
+		return threading.Member{}, ErrDenied
+	}
+	a.remember(member.ID, c.Verifier, password)
+	_ = a.o.Store.TouchCredential(ctx, *c) // a note, not worth refusing a member for
+	return member, nil
+}
+
+// handle takes the handle out of a login name.
+func (a *Authenticator) handle(name string) (handle string, ok bool) {
+	name = strings.ToLower(strings.TrimSpace(name))
+	if local, domain, full := strings.Cut(name, "@"); full {
+		return local, domain == a.o.Domain
+	}
+	return name, true
+}
+
+// verify returns the credential that the password fits, or nil. An unknown
+// name, and a member without a password, take as long as a wrong password.
+func (a *Authenticator) verify(ctx context.Context, credentials []threading.Credential, password string) (*threading.Credential, error) {
+	if len(password) > seal.MaxPassword {
+		return nil, nil
+	}
+	select {
+	case a.queue <- struct{}{}:
+		defer func() { <-a.queue }()
+	default:
+		return nil, ErrBusy
+	}
+	select {
+	case a.slots <- struct{}{}:
+		defer func() { <-a.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if len(credentials) == 0 {
+		seal.Verify(a.dummy, password)
+		return nil, nil
+	}
+	for i := range credentials {
+		if seal.Verify(credentials[i].Verifier, password) {
+			return &credentials[i], nil
+		}
+	}
+	return nil, nil
+}
+
+func (a *Authenticator) key(member threading.ID, verifier, password string) string {
+	return string(a.o.Store.Keyring().Hash("login", a.salt, member.String(), verifier, password))
+}
+
+func (a *Authenticator) isRemembered(member threading.ID, verifier, password string) bool {
+	k := a.key(member, verifier, password)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	until, ok := a.remembered[k]
+	return ok && a.o.Now().Before(until)
+}
+
+func (a *Authenticator) remember(member threading.ID, verifier, password string) {
+	k, now := a.key(member, verifier, password), a.o.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.remembered) >= maxRemembered {
+		for k, until := range a.remembered {
+			if now.After(until) || len(a.remembered) >= maxRemembered {
+				delete(a.remembered, k)
+			}
+		}
+	}
+	a.remembered[k] = now.Add(rememberFor)
+}
+
+// delay is how long one who was wrong too often waits: it doubles from 100 ms.
+func (a *Authenticator) delay(who string) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p, ok := a.penalties[who]
+	if !ok || a.o.Now().Sub(p.last) > penaltyFor || p.failures <= freeFailures {
+		return 0
+	}
+	return min(maxDelay, 100*time.Millisecond<<min(p.failures-freeFailures-1, 10))
+}
+
+func (a *Authenticator) failed(who ...string) {
+	now := a.o.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.penalties) >= maxPenalties {
+		for k, p := range a.penalties {
+			if now.Sub(p.last) > penaltyFor || len(a.penalties) >= maxPenalties {
+				delete(a.penalties, k)
+			}
+		}
+	}
+	for _, w := range who {
+		p := a.penalties[w]
+		if now.Sub(p.last) > penaltyFor {
+			p.failures = 0
+		}
+		a.penalties[w] = penalty{failures: p.failures + 1, last: now}
+	}
+}
+
+// source is what penalties are kept by: an IPv4 address, or an IPv6 /64.
+func source(ip netip.Addr) string {
+	ip = ip.Unmap()
+	if ip.Is6() {
+		if p, err := ip.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return ip.String()
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,153 @@
+// Package imapd is what an IMAP session does over a member's mailboxes: which
+// messages it has told its client of, what a FETCH reads, what a SEARCH finds.
+// It knows no protocol syntax: package imapd/wire reads commands and writes
+// responses.
+//
+// # State
+//
+// A Session belongs to one connection and is used from one goroutine at a
+// time, but for the one that idles. It holds the UIDs of the selected mailbox
+// as its client knows them, by sequence number, and the mod-sequence that they
+// are true of: 4 octets a message. All else is read from the store when it is
+// asked for; a message is streamed, never held.
+//
+// # Changes
+//
+// The store's change feed says whether there is anything new at all; only
+// then a session asks what. Expunges that come while sequence numbers must not
+// move (RFC 9051 section 7.5.1) wait until they may.
+package imapd
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/login"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// Options configure a Server.
+type Options struct {
+	Store             *store.Store
+	Login             *login.Authenticator
+	MaxMessageSize    int64 // of APPEND, in octets
+	SessionsPerMember int   // signed-in sessions at once
+	Logger            *slog.Logger
+}
+
+// Server is what sessions share.
+type Server struct {
+	o Options
+
+	mu       sync.Mutex
+	sessions map[threading.ID]int
+}
+
+// New returns a Server.
+func New(o Options) *Server {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.SessionsPerMember == 0 {
+		o.SessionsPerMember = 50
+	}
+	return &Server{o: o, sessions: map[threading.ID]int{}}
+}
+
+// MaxMessageSize is the largest message that APPEND takes, in octets.
+func (srv *Server) MaxMessageSize() int64 { return srv.o.MaxMessageSize }
+
+// Session is one connection's session.
+type Session struct {
+	srv    *Server
+	ctx    context.Context
+	cancel context.CancelFunc
+	ip     netip.Addr
+
+	member threading.Member // zero until login
+	feed   *store.Subscription
+
+	closing sync.Once
+
+	box *selected // nil: no mailbox is selected
+	// searchResult is what "$" stands for (RFC 5182).
+	searchResult threading.UIDSet
+}
+
+// NewSession returns a session that nobody has signed in to; it must be closed.
+func (srv *Server) NewSession(ip netip.Addr) *Session {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Session{srv: srv, ctx: ctx, cancel: cancel, ip: ip}
+}
+
+// Login signs a member in.
+func (s *Session) Login(name, password string) error {
+	m, err := s.srv.o.Login.Verify(s.ctx, name, password, s.ip)
+	switch {
+	case errors.Is(err, login.ErrDenied):
+		return no(imap.ResponseCodeAuthenticationFailed, "The user name or password is wrong.")
+	case err != nil:
+		return no(imap.ResponseCodeUnavailable, "Signing in is not possible right now. Please try again in a moment.")
+	}
+	s.srv.mu.Lock()
+	full := s.srv.sessions[m.ID] >= s.srv.o.SessionsPerMember
+	if !full {
+		s.srv.sessions[m.ID]++
+	}
+	s.srv.mu.Unlock()
+	if full {
+		return no(imap.ResponseCodeLimit, "Too many connections of yours are open. Close one of your mail programs.")
+	}
+	s.member = m
+	s.feed = s.srv.o.Store.Subscribe(m.ID)
+	return nil
+}
+
+// Close ends the session, also where its client still idles.
+func (s *Session) Close() {
+	s.closing.Do(func() {
+		s.cancel()
+		if s.feed == nil {
+			return
+		}
+		s.feed.Close()
+		s.srv.mu.Lock()
+		defer s.srv.mu.Unlock()
+		if s.srv.sessions[s.member.ID]--; s.srv.sessions[s.member.ID] <= 0 {
+			delete(s.srv.sessions, s.member.ID)
+		}
+	})
+}
+
+func (s *Session) store() *store.Store { return s.srv.o.Store }
+
+// no is a NO response with a code and a sentence for a person.
+func no(code imap.ResponseCode, text string) *imap.Error {
+	return &imap.Error{Type: imap.StatusResponseTypeNo, Code: code, Text: text}
+}
+
+// answer turns what the store says into a response; missing is the code for a
+// mailbox that is not there.
+func answer(err error, missing imap.ResponseCode) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrNotFound):
+		return no(missing, "There is no such mailbox.")
+	case errors.Is(err, store.ErrExists):
+		return no(imap.ResponseCodeAlreadyExists, "There is a mailbox of that name already.")
+	case errors.Is(err, store.ErrLimit):
+		return no(imap.ResponseCodeLimit, "There are too many: the limit is reached.")
+	case errors.Is(err, store.ErrStandardMailbox), errors.Is(err, store.ErrMailboxName):
+		return no(imap.ResponseCodeCannot, err.Error())
+	case errors.Is(err, store.ErrHasChildren):
+		return no(imap.ResponseCodeHasChildren, err.Error())
+	}
+	return err
+}

@@ -1,0 +1,174 @@
+package imapd
+
+import (
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/stagedoor/stagedoor/threading"
+)
+
+// attrs are the attributes of a mailbox (RFC 6154, RFC 3348).
+var useAttrs = map[threading.SpecialUse]imap.MailboxAttr{
+	threading.UseSent: imap.MailboxAttrSent, threading.UseArchive: imap.MailboxAttrArchive, threading.UseDrafts: imap.MailboxAttrDrafts,
+	threading.UseTrash: imap.MailboxAttrTrash, threading.UseJunk: imap.MailboxAttrJunk,
+}
+
+// List returns the mailboxes that match, with what the options ask for.
+func (s *Session) List(ref string, patterns []string, o *imap.ListOptions) ([]imap.ListData, error) {
+	if len(patterns) == 0 || len(patterns) == 1 && patterns[0] == "" {
+		// The hierarchy's separator is asked for (RFC 9051 section 6.3.9).
+		return []imap.ListData{{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delim: threading.HierarchySep}}, nil
+	}
+	all, err := s.store().Mailboxes(s.ctx, s.member.ID)
+	if err != nil {
+		return nil, err
+	}
+	var out []imap.ListData
+	for i, mb := range all {
+		if !matchesAny(ref, patterns, mb.Name) {
+			continue
+		}
+		d := imap.ListData{Delim: threading.HierarchySep, Mailbox: mb.Name}
+		children, subscribedBelow := below(all, i)
+		use := useAttrs[mb.Use]
+		if o.SelectSubscribed && !mb.Subscribed {
+			if !o.SelectRecursiveMatch || !subscribedBelow {
+				continue
+			}
+		}
+		if o.SelectSpecialUse && use == "" {
+			continue
+		}
+		if o.SelectRecursiveMatch && subscribedBelow {
+			d.ChildInfo = &imap.ListDataChildInfo{Subscribed: true}
+		}
+		if mb.Subscribed && (o.SelectSubscribed || o.ReturnSubscribed) {
+			d.Attrs = append(d.Attrs, imap.MailboxAttrSubscribed)
+		}
+		if children {
+			d.Attrs = append(d.Attrs, imap.MailboxAttrHasChildren)
+		} else {
+			d.Attrs = append(d.Attrs, imap.MailboxAttrHasNoChildren)
+		}
+		if use != "" {
+			d.Attrs = append(d.Attrs, use)
+		}
+		if o.ReturnStatus != nil {
+			if d.Status, err = s.status(mb, o.ReturnStatus); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// below reports whether there are mailboxes below all[i], and subscribed ones.
+func below(all []threading.Mailbox, i int) (any, subscribed bool) {
+	prefix := all[i].Name + string(threading.HierarchySep)
+	for _, mb := range all {
+		if strings.HasPrefix(mb.Name, prefix) {
+			any, subscribed = true, subscribed || mb.Subscribed
+		}
+	}
+	return any, subscribed
+}
+
+func matchesAny(ref string, patterns []string, name string) bool {
+	for _, p := range patterns {
+		p = ref + p
+		if len(p) >= 5 && strings.EqualFold(p[:5], threading.Inbox) {
+			p = threading.Inbox + p[5:]
+		}
+		if matches(p, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// matches reports whether a name matches a pattern: * is anything, % anything
+// but the separator (RFC 9051 section 6.3.9). Time is bounded by the product
+// of the lengths.
+func matches(pattern, name string) bool {
+	// ok[i]: pattern so far matches name[:i].
+	ok := make([]bool, len(name)+1)
+	ok[0] = true
+	for _, c := range []byte(pattern) {
+		switch c {
+		case '*', '%':
+			for i := 1; i <= len(name); i++ {
+				ok[i] = ok[i] || ok[i-1] && (c == '*' || name[i-1] != threading.HierarchySep)
+			}
+		default:
+			for i := len(name); i > 0; i-- {
+				ok[i] = ok[i-1] && name[i-1] == c
+			}
+			ok[0] = false
+		}
+	}
+	return ok[len(name)]
+}
+
+// Status returns a mailbox's counts.
+func (s *Session) Status(name string, o *imap.StatusOptions) (*imap.StatusData, error) {
+	mb, err := s.store().Mailbox(s.ctx, s.member.ID, name)
+	if err != nil {
+		return nil, answer(err, imap.ResponseCodeNonExistent)
+	}
+	return s.status(mb, o)
+}
+
+func (s *Session) status(mb threading.Mailbox, o *imap.StatusOptions) (*imap.StatusData, error) {
+	st, err := s.store().MailboxStatus(s.ctx, s.member.ID, mb.ID)
+	if err != nil {
+		return nil, answer(err, imap.ResponseCodeNonExistent)
+	}
+	d := &imap.StatusData{Mailbox: mb.Name, UIDNext: imap.UID(st.UIDNext), UIDValidity: st.UIDValidity, HighestModSeq: st.HighestModSeq}
+	if o.NumMessages {
+		d.NumMessages = &st.Messages
+	}
+	if o.NumRecent {
+		d.NumRecent = new(uint32)
+	}
+	if o.NumUnseen {
+		d.NumUnseen = &st.Unseen
+	}
+	if o.NumDeleted {
+		d.NumDeleted = &st.Deleted
+	}
+	if o.Size {
+		d.Size = &st.Size
+	}
+	if o.AppendLimit {
+		limit := uint32(s.srv.o.MaxMessageSize)
+		d.AppendLimit = &limit
+	}
+	return d, nil
+}
+
+// Create makes a mailbox.
+func (s *Session) Create(name string, o *imap.CreateOptions) error {
+	if o != nil && len(o.SpecialUse) > 0 {
+		// Every use has its mailbox from the start, and no use has two (RFC 6154 section 3).
+		return no(imap.ResponseCode("USEATTR"), "There is a mailbox for this use already.")
+	}
+	_, err := s.store().CreateMailbox(s.ctx, s.member.ID, name, threading.UseNone)
+	return answer(err, imap.ResponseCodeNonExistent)
+}
+
+// Delete deletes a mailbox and what is in it.
+func (s *Session) Delete(name string) error {
+	return answer(s.store().DeleteMailbox(s.ctx, s.member.ID, name), imap.ResponseCodeNonExistent)
+}
+
+// Rename renames a mailbox.
+func (s *Session) Rename(from, to string) error {
+	return answer(s.store().RenameMailbox(s.ctx, s.member.ID, from, to), imap.ResponseCodeNonExistent)
+}
+
+// Subscribe subscribes to a mailbox, or ends that.
+func (s *Session) Subscribe(name string, subscribed bool) error {
+	return answer(s.store().SetSubscribed(s.ctx, s.member.ID, name, subscribed), imap.ResponseCodeNonExistent)
+}

@@ -1,0 +1,378 @@
+package sanitize
+
+import (
+	"bytes"
+	"encoding/base64"
+	"html"
+	"mime"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+)
+
+// What is searched for.
+type searchFor uint8
+
+const (
+	searchAddresses searchFor = 1 << iota // real addresses
+	searchRelay                           // addresses and links that the relay issued
+	searchDomains                         // domains and hosts that point to the writer
+	searchAll       = searchAddresses | searchRelay | searchDomains
+)
+
+// search is an identity made ready for the gate. It shares nothing with the
+// finder that redacts: there one view with all decodings at once and a map
+// back, here many readings of a text, each searched.
+type search struct {
+	addresses []searchAddress
+	domains   []string // personal ones, and hosts
+	squeezed  [][]byte // what a text must hold, of letters and digits, for anything to be found
+	relay     string
+	link      string
+	buf       []byte // of possible
+}
+
+type searchAddress struct {
+	local  string // without dots and tag
+	domain string
+}
+
+func newSearch(id Identity) *search {
+	s := &search{relay: reading(id.RelayDomain)}
+	if s.relay != "" {
+		s.needs(s.relay)
+	}
+	if _, rest, ok := strings.Cut(id.RelayURL, "://"); ok {
+		s.link = reading(strings.TrimRight(rest, "/"))
+		s.needs(s.link)
+	}
+	for _, a := range id.Addresses {
+		local, domain, ok := cutLast(a, "@")
+		if !ok || local == "" || domain == "" {
+			continue
+		}
+		local, _, _ = strings.Cut(reading(strings.Trim(local, `"`)), "+")
+		local = strings.ReplaceAll(local, ".", "")
+		names := []string{reading(domain)}
+		if u, err := idna.Punycode.ToUnicode(strings.ToLower(domain)); err == nil && reading(u) != names[0] {
+			names = append(names, reading(u))
+		}
+		if p, err := idna.Punycode.ToASCII(strings.ToLower(domain)); err == nil && p != names[0] {
+			names = append(names, reading(p))
+		}
+		for _, name := range names {
+			s.addresses = append(s.addresses, searchAddress{local, name})
+			if !sharedProvider(name) && !within(s.relay, name) {
+				s.domains = append(s.domains, name)
+			}
+			s.needs(name)
+		}
+	}
+	for _, h := range id.Hosts {
+		if h = reading(h); len(h) >= 6 && !sharedProvider(h) && (s.relay == "" || !strings.HasSuffix(h, s.relay)) {
+			s.domains = append(s.domains, h)
+			s.needs(h)
+		}
+	}
+	return s
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// reading is a text in NFKC and lower case, without invisible characters.
+func reading(s string) string {
+	if !isASCII(s) {
+		s = strings.Map(func(r rune) rune {
+			if unicode.Is(unicode.Cf, r) || r == '\u115f' || r == '\u3164' {
+				return -1
+			}
+			return r
+		}, norm.NFKC.String(s))
+	}
+	return strings.ToLower(s)
+}
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// squeeze appends the ASCII letters and digits of s, in lower case, and what
+// is not ASCII.
+func squeeze(b []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= 'A' && c <= 'Z':
+			b = append(b, c|0x20)
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c >= 0x80:
+			b = append(b, c)
+		}
+	}
+	return b
+}
+
+func (s *search) needs(name string) {
+	s.squeezed = append(s.squeezed, squeeze(nil, name))
+}
+
+// possible reports whether a reading can hold anything, written straight or
+// broken by white space, marks and punctuation. It never says no wrongly.
+func (s *search) possible(text string) bool {
+	if cap(s.buf) < len(text) {
+		s.buf = make([]byte, 0, len(text))
+	}
+	q := squeeze(s.buf[:0], text)
+	for _, n := range s.squeezed {
+		if bytes.Contains(q, n) {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	tagLike   = regexp.MustCompile(`(?s)<[^<>]*>`)
+	breakLike = regexp.MustCompile(`\r?\n[ \t]*(?:>[ \t]?)*`)
+	spaceLike = regexp.MustCompile(`[\s>]+`)
+	softBreak = regexp.MustCompile(`=\r?\n`)
+	leftover  = regexp.MustCompile(`=(?:40|2e|2d|2b|3c|3e|5f)`)
+	spelling  = regexp.MustCompile(`\s*[(\[{]\s*at\s*[)\]}]\s*|\s+at\s+`)
+	dotted    = regexp.MustCompile(`\s*[(\[{]\s*dot\s*[)\]}]\s*|\s+dot\s+`)
+	jsonLike  = regexp.MustCompile(`\\u00([0-9a-f]{2})`)
+)
+
+// finds reports whether any reading of a text holds what is searched for.
+func (s *search) finds(text string, what searchFor) bool {
+	if text == "" {
+		return false
+	}
+	t := reading(text)
+	for round := range 4 {
+		if s.findsRead(t, what) {
+			return true
+		}
+		next := t
+		if strings.Contains(next, "&") {
+			next = html.UnescapeString(next)
+		}
+		if strings.Contains(next, "%") {
+			next = unpercent(next)
+		}
+		if strings.Contains(next, `\u00`) {
+			next = jsonLike.ReplaceAllStringFunc(next, func(m string) string { return string(rune(unhexByte(m[4], m[5]))) })
+		}
+		if strings.Contains(next, "=") {
+			next = softBreak.ReplaceAllString(next, "")
+			next = leftover.ReplaceAllStringFunc(next, func(m string) string { return string(rune(unhexByte(m[1], m[2]))) })
+		}
+		if next == t || round == 3 {
+			break
+		}
+		t = reading(next)
+	}
+	return s.findsPacked(text, what)
+}
+
+// findsRead searches one reading, with tags and without, with line breaks and
+// without.
+func (s *search) findsRead(t string, what searchFor) bool {
+	views := []string{t}
+	if strings.Contains(t, "<") {
+		views = append(views, tagLike.ReplaceAllString(t, ""))
+	}
+	for _, v := range views {
+		if !s.possible(v) {
+			continue
+		}
+		if s.in(v, what) || s.in(breakLike.ReplaceAllString(v, ""), what) || s.in(breakLike.ReplaceAllString(v, " "), what) {
+			return true
+		}
+		// Broken by spaces the place where a word begins is lost: for addresses only.
+		if what&searchAddresses != 0 && s.in(spaceLike.ReplaceAllString(v, ""), searchAddresses) {
+			return true
+		}
+		spelled := dotted.ReplaceAllString(spelling.ReplaceAllString(v, "@"), ".")
+		if spelled != v && s.in(spelled, what) {
+			return true
+		}
+	}
+	return false
+}
+
+// in searches a view as it stands.
+func (s *search) in(v string, what searchFor) bool {
+	found := false
+	if what&searchAddresses != 0 {
+		for _, a := range s.addresses {
+			each(v, a.domain, func(i int) {
+				found = found || addressEnds(v[:i], a.local)
+			})
+		}
+	}
+	if what&searchDomains != 0 {
+		for _, d := range s.domains {
+			each(v, d, func(i int) {
+				end := i + len(d)
+				found = found || (i == 0 || !wordByte(v[i-1])) && (end == len(v) || !wordByte(v[end]))
+			})
+		}
+	}
+	if what&searchRelay != 0 {
+		each(v, "@"+s.relay, func(i int) {
+			k := i
+			for k > 0 && k > i-64 && (wordByte(v[k-1]) || v[k-1] == '+' || v[k-1] == '.' || v[k-1] == '_') {
+				k--
+			}
+			found = found || s.relay != "" && (strings.HasPrefix(v[k:i], "t-") || strings.HasPrefix(v[k:i], "b-"))
+		})
+		if s.link != "" {
+			found = found || strings.Contains(v, "://"+s.link+"/") || strings.Contains(v, "//"+s.link+"/")
+		}
+	}
+	return found
+}
+
+func each(s, sep string, f func(i int)) {
+	for off := 0; sep != ""; {
+		i := strings.Index(s[off:], sep)
+		if i < 0 {
+			return
+		}
+		f(off + i)
+		off += i + 1
+	}
+}
+
+func wordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c >= 0x80
+}
+
+// addressEnds reports whether before ends in the local part and an @, with
+// dots and a +tag between as they like.
+func addressEnds(before, local string) bool {
+	before = strings.TrimRight(before, " \t\r\n")
+	if !strings.HasSuffix(before, "@") && !strings.HasSuffix(before, "=") {
+		return false
+	}
+	before = strings.TrimRight(before[:len(before)-1], " \t\r\n\"'")
+	for {
+		if localIs(before, local) {
+			return true
+		}
+		i := strings.LastIndexByte(before, '+')
+		if i < 0 || len(before)-i > 80 || strings.ContainsAny(before[i:], " \t\r\n<>@") {
+			return false
+		}
+		before = before[:i]
+	}
+}
+
+// localIs reports whether before ends in local, as a word of its own.
+func localIs(before, local string) bool {
+	k := len(before)
+	for n := len(local); n > 0; {
+		if k == 0 {
+			return false
+		}
+		k--
+		if before[k] == local[n-1] {
+			n--
+		} else if before[k] != '.' {
+			return false
+		}
+	}
+	if k > 0 && before[k-1] == '.' {
+		k--
+	}
+	return k == 0 || !wordByte(before[k-1])
+}
+
+func unhexByte(h, l byte) byte { return byte(unhex(h)<<4 | unhex(l)&15) }
+
+// unpercent decodes percent-encoding; what is none stays.
+func unpercent(s string) string {
+	if u, err := url.PathUnescape(s); err == nil {
+		return u
+	}
+	return string(percentDecode(s))
+}
+
+var base64Run = regexp.MustCompile(`[A-Za-z0-9+/]{16,}(?:[\r\n> ]+[A-Za-z0-9+/]{16,})*(?:[\r\n> ]+[A-Za-z0-9+/]+)?={0,2}`)
+
+// findsPacked searches what blocks of base64 in a text hold.
+func (s *search) findsPacked(text string, what searchFor) bool {
+	if what&searchAddresses == 0 || !longWord(text, minPacked) {
+		return false
+	}
+	for _, run := range base64Run.FindAllString(text, 200) {
+		clean := strings.Map(func(r rune) rune {
+			if r < 0x80 && isBase64(byte(r)) {
+				return r
+			}
+			return -1
+		}, run)
+		for off := 0; off < 4 && off < len(clean); off++ {
+			part := clean[off:]
+			if len(part)%4 == 1 {
+				part = part[:len(part)-1]
+			}
+			if raw, _ := base64.RawStdEncoding.DecodeString(part); s.inOctets(raw) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// longWord reports whether a text has a run of n base64 characters.
+func longWord(s string, n int) bool {
+	run := 0
+	for i := 0; i < len(s); i++ {
+		if isBase64Table[s[i]] {
+			if run++; run >= n {
+				return true
+			}
+		} else if s[i] != '\r' && s[i] != '\n' {
+			run = 0
+		}
+	}
+	return false
+}
+
+// inHeader searches a header block for addresses: as it stands, unfolded, and
+// with its encoded words decoded.
+func (s *search) inHeader(header []byte) bool {
+	text := unfolded(header)
+	if s.finds(text, searchAddresses) {
+		return true
+	}
+	if !strings.Contains(text, "=?") {
+		return false
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		var d mime.WordDecoder
+		if dec, err := d.DecodeHeader(line); err == nil && dec != line && s.finds(dec, searchAddresses) {
+			return true
+		}
+	}
+	return false
+}
+
+// unfolded is a header block with a line for each field.
+func unfolded(header []byte) string {
+	return strings.NewReplacer("\r\n ", " ", "\r\n\t", " ", "\n ", " ", "\n\t", " ", "\r", "").Replace(string(header))
+}

@@ -1,0 +1,228 @@
+package outbound
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/stagedoor/stagedoor/relay/spool"
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/seal"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// parcel is a row that is to be delivered, and where.
+type parcel struct {
+	row         store.Delivery
+	to          string // envelope recipient; secret
+	destination string // what it is bounded and pooled by; secret where it is a domain
+	member      threading.Member
+}
+
+// smarthostDestination stands for all domains where there is a smarthost.
+const smarthostDestination = "smarthost"
+
+// address finds out, at the time of sending, whether a row is still wanted and
+// by whom. A parcel without destination is not wanted.
+func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failure) {
+	p := parcel{row: row}
+	var real string
+	switch row.Kind {
+	case store.QueueOperator:
+		if q.o.Operator == "" {
+			q.o.Logger.Warn("mail to the operator is dropped: no operator is configured", "row", row.ID)
+			return p, nil
+		}
+		real = q.o.Operator
+	case store.QueueNotification:
+		m, err := q.o.Store.Member(ctx, row.MemberID)
+		if errors.Is(err, store.ErrNotFound) {
+			return p, nil
+		} else if err != nil {
+			return p, internal("read the member", err)
+		}
+		if m.Status != threading.MemberActive || m.Alerts == threading.AlertsNever {
+			return p, nil
+		}
+		addrs, err := q.o.Store.Addresses(ctx, m.ID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return p, internal("read the member's address", err)
+		}
+		if len(addrs) == 0 {
+			return p, nil
+		}
+		p.member, real = m, addrs[0].Real
+	default:
+		q.o.Logger.Error("a row of a kind that is not known stays in the queue", "row", row.ID, "kind", row.Kind)
+		return p, internal("deliver", errors.New("unknown kind of row"))
+	}
+	local, domain, err := threading.SplitAddress(real)
+	if err != nil {
+		return p, &failure{text: "5.1.3 the address is not valid", permanent: true}
+	}
+	p.to, p.destination = quoteLocal(local)+"@"+domain, domain
+	if q.smarthost != nil {
+		p.destination = smarthostDestination
+	}
+	return p, nil
+}
+
+// quoteLocal writes a local part as RFC 5321 section 4.1.2 wants it.
+func quoteLocal(local string) string {
+	if !strings.ContainsAny(local, " \t()<>[]:;@\\,\"") && !strings.Contains(local, "..") &&
+		!strings.HasPrefix(local, ".") && !strings.HasSuffix(local, ".") {
+		return local
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(local) + `"`
+}
+
+// internal is a failure on our side: temporary. err comes from the store or
+// the disk and names no address.
+func internal(doing string, err error) *failure {
+	return &failure{text: "4.3.0 " + doing + ": " + err.Error(), config: true}
+}
+
+// deliver renders, signs and sends one parcel, and settles its row. nil: it is
+// delivered, or not wanted.
+func (q *Queue) deliver(work context.Context, p parcel) *failure {
+	ctx, cancel := context.WithTimeout(work, q.deliveryTime())
+	defer cancel()
+	began := time.Now()
+	fields, msg, eightBit, err := q.compose(ctx, p)
+	if errors.Is(err, store.ErrNotFound) { // removed meanwhile
+		q.settler.add(verdict{id: p.row.ID})
+		return nil
+	}
+	if err != nil && work.Err() != nil {
+		return q.stopped(p.row)
+	} else if err != nil {
+		f := internal("compose the message", err)
+		q.settle(p.row, f)
+		return f
+	}
+	defer func() { _ = msg.Close() }()
+	err = q.send(ctx, p.destination, letter{
+		from: threading.BouncePrefix + q.o.Store.Keyring().Token(seal.TokenBounce, p.row.ID) + "@" + q.o.Domain,
+		to:   p.to, size: int64(len(fields)) + msg.Size(), eightBit: eightBit,
+		open: func() io.Reader { return io.MultiReader(bytes.NewReader(fields), msg.Open()) },
+	})
+	if err == nil {
+		q.o.Logger.Info("delivered", "row", p.row.ID, "kind", p.row.Kind, "member", p.member.Handle, "attempts", p.row.Attempts,
+			"octets", msg.Size(), "took", time.Since(began).Round(time.Millisecond))
+		q.settler.add(verdict{id: p.row.ID})
+		return nil
+	}
+	var f *failure
+	if !errors.As(err, &f) {
+		f = &failure{text: "4.4.0 " + cause(err), host: true}
+	}
+	if work.Err() != nil && !f.permanent && !f.uncertain {
+		return q.stopped(p.row)
+	}
+	q.settle(p.row, f)
+	return f
+}
+
+// stopped gives a row back that was not delivered because we stop.
+func (q *Queue) stopped(row store.Delivery) *failure {
+	q.settler.add(verdict{id: row.ID, due: q.o.Now(), reason: row.LastError})
+	return nil
+}
+
+// compose writes the message into a spool and signs it.
+func (q *Queue) compose(ctx context.Context, p parcel) (fields []byte, msg *spool.Message, eightBit bool, err error) {
+	select {
+	case q.composing <- struct{}{}:
+		defer func() { <-q.composing }()
+	case <-ctx.Done():
+		return nil, nil, false, ctx.Err()
+	}
+	w := spool.NewWriter(q.o.TempDir)
+	defer w.Discard()
+	buf := bufio.NewWriterSize(w, 16<<10)
+	lines := &lineWriter{w: buf}
+	if err = q.write(ctx, lines, p); err == nil {
+		err = lines.close()
+	}
+	if err == nil {
+		err = buf.Flush()
+	}
+	if err != nil {
+		return nil, nil, false, err
+	}
+	if msg, err = w.Message(); err != nil {
+		return nil, nil, false, err
+	}
+	if q.o.Signer != nil {
+		if fields, err = q.o.Signer.Sign(msg.Open()); err != nil {
+			_ = msg.Close()
+			return nil, nil, false, err
+		}
+	}
+	return fields, msg, lines.eightBit, nil
+}
+
+// write writes the message that a row stands for.
+func (q *Queue) write(ctx context.Context, w io.Writer, p parcel) error {
+	if p.row.Kind == store.QueueNotification {
+		item, err := q.o.Store.Item(ctx, p.row.MemberID, p.row.ItemID)
+		if err != nil {
+			return fmt.Errorf("read the item: %w", err)
+		}
+		return q.o.Renderer.Render(ctx, w, item)
+	}
+	if _, err := w.Write(p.row.Header); err != nil {
+		return err
+	}
+	body, err := q.o.Store.OpenBody(ctx, p.row.BodyID, 0, -1)
+	if err != nil {
+		return fmt.Errorf("read the body: %w", err)
+	}
+	defer func() { _ = body.Close() }()
+	if _, err := io.Copy(w, body); err != nil {
+		return fmt.Errorf("read the body: %w", err)
+	}
+	return nil
+}
+
+// settle decides what becomes of a row whose delivery failed, and says so in
+// the log.
+func (q *Queue) settle(row store.Delivery, f *failure) {
+	now := q.o.Now()
+	log := q.o.Logger.With("row", row.ID, "kind", row.Kind, "attempts", row.Attempts, "reason", f.text)
+	switch {
+	case f.permanent:
+		log.Warn("refused for good: the message stays in its mailbox, the notification is dropped")
+		q.settler.add(verdict{id: row.ID, note: f.text})
+	case now.Sub(row.CreatedAt) >= q.o.MaxAge:
+		log.Warn("given up: it could not be delivered in time", "age", now.Sub(row.CreatedAt).Round(time.Minute))
+		q.settler.add(verdict{id: row.ID, note: "given up after " + now.Sub(row.CreatedAt).Round(time.Hour).String() + ": " + f.text})
+	default:
+		due := now.Add(backoff(row.Attempts - 1))
+		if f.config {
+			log.Error("a delivery needs the operator's attention", "due", due)
+		} else {
+			log.Info("will be tried again", "due", due)
+		}
+		q.settler.add(verdict{id: row.ID, due: due, reason: f.text})
+	}
+}
+
+// postpone puts off a row whose destination is known to be down.
+func (q *Queue) postpone(row store.Delivery, until time.Time, reason string) {
+	now := q.o.Now()
+	if now.Sub(row.CreatedAt) >= q.o.MaxAge {
+		q.settle(row, &failure{text: reason, host: true})
+		return
+	}
+	due := now.Add(backoff(row.Attempts - 1))
+	if due.Before(until) {
+		due = until
+	}
+	q.settler.add(verdict{id: row.ID, due: due, reason: reason})
+}

@@ -1,0 +1,240 @@
+package outbound
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// Bounds of the dispatcher.
+const (
+	maxParked = 256 // rows leased and not begun
+	// maxParkedShare bounds those of one destination, so that a large provider's
+	// backlog leaves room for the others.
+	maxParkedShare = 64
+	worthwhile     = maxParked / 2         // rows for which a transaction is begun
+	minPause       = 20 * time.Millisecond // between two looks at a queue that is being filled
+	minLook        = 250 * time.Millisecond
+	maxLook        = time.Minute
+	storePause     = time.Second // after the store has failed
+)
+
+// dispatcher decides what is delivered when. One goroutine runs it.
+type dispatcher struct {
+	q            *Queue
+	destinations map[string]*destination
+	parked       int
+	active       int
+	finished     chan finish
+
+	look     bool      // there may be due rows
+	lookedAt time.Time // last
+	nextLook time.Time // at the latest
+}
+
+// finish is what a delivery's goroutine reports.
+type finish struct {
+	destination string
+	took        time.Duration
+	err         *failure // nil: delivered, or dropped
+}
+
+func newDispatcher(q *Queue) *dispatcher {
+	return &dispatcher{q: q, destinations: map[string]*destination{}, finished: make(chan finish, q.o.Workers), look: true}
+}
+
+// run leases and starts deliveries until ctx ends. work is the context of the
+// deliveries.
+func (d *dispatcher) run(ctx, work context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		d.fill(ctx)
+		d.start(work)
+		timer.Reset(d.pause())
+		select {
+		case <-ctx.Done():
+		case f := <-d.finished:
+			d.finish(f)
+		case <-d.q.o.Store.QueueWake():
+			d.look = true
+		case <-timer.C:
+			if !d.q.o.Now().Before(d.nextLook) {
+				d.look = true
+			}
+		}
+	}
+}
+
+// pause is how long nothing is to be done unless something happens.
+func (d *dispatcher) pause() time.Duration {
+	now := d.q.o.Now()
+	until := d.nextLook
+	switch {
+	case d.look && d.room() < worthwhile:
+		until = now.Add(minPause) // room comes with what is finished and settled
+	case d.look:
+		until = d.lookedAt.Add(minPause)
+	}
+	return min(max(until.Sub(now), time.Millisecond), maxLook)
+}
+
+// room is how many rows may be leased.
+func (d *dispatcher) room() int { return maxParked - d.parked - d.q.settler.unsettled() }
+
+// fill leases due rows if there is room for a batch that is worth a
+// transaction.
+func (d *dispatcher) fill(ctx context.Context) {
+	now := d.q.o.Now()
+	room := d.room()
+	if !d.look || room < worthwhile || now.Sub(d.lookedAt) < minPause {
+		return
+	}
+	d.lookedAt = now
+	rows, err := d.q.o.Store.Lease(ctx, room, d.q.o.Lease)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.q.o.Logger.Error("the queue could not be read", "err", err)
+		}
+		d.look, d.nextLook = false, now.Add(storePause)
+		return
+	}
+	for i, row := range rows {
+		if ctx.Err() != nil {
+			d.giveBack(rows[i:])
+			return
+		}
+		d.park(ctx, row)
+	}
+	d.forget()
+	if len(rows) < room {
+		d.look = false
+		d.nextLook = d.nextDue(ctx)
+	}
+}
+
+// nextDue is when to look again although nothing was added.
+func (d *dispatcher) nextDue(ctx context.Context) time.Time {
+	now := d.q.o.Now()
+	due, err := d.q.o.Store.NextDue(ctx)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return now.Add(maxLook)
+	case err != nil:
+		return now.Add(storePause)
+	}
+	return now.Add(min(max(due.Sub(now), minLook), maxLook))
+}
+
+// park finds a row's destination and lets it wait its turn there.
+func (d *dispatcher) park(ctx context.Context, row store.Delivery) {
+	p, f := d.q.address(ctx, row)
+	if f != nil {
+		d.q.settle(row, f)
+		return
+	}
+	if p.destination == "" { // nobody wants it any more
+		d.q.settler.add(verdict{id: row.ID})
+		return
+	}
+	dest := d.destinations[p.destination]
+	if dest == nil {
+		dest = &destination{name: p.destination, limit: d.q.o.PerDestination}
+		d.destinations[p.destination] = dest
+	}
+	now := d.q.o.Now()
+	switch {
+	case now.Before(dest.downUntil):
+		d.q.postpone(row, dest.downUntil, dest.reason)
+	case len(dest.parked) >= d.share():
+		d.q.settler.add(verdict{id: row.ID, due: dest.turn(now), reason: row.LastError})
+	default:
+		dest.parked = append(dest.parked, p)
+		d.parked++
+	}
+}
+
+// share is how many rows of one destination may wait in memory.
+func (d *dispatcher) share() int {
+	if d.q.smarthost != nil {
+		return maxParked
+	}
+	return maxParkedShare
+}
+
+// start begins as many deliveries as the bounds allow.
+func (d *dispatcher) start(work context.Context) {
+	for _, dest := range d.destinations {
+		for d.active < d.q.o.Workers && dest.active < dest.limit && len(dest.parked) > 0 {
+			p := dest.parked[0]
+			dest.parked = dest.parked[1:]
+			d.parked--
+			if left := p.row.LeasedTill.Sub(d.q.o.Now()); !p.row.LeasedTill.IsZero() && left < d.q.deliveryTime() {
+				d.giveBack([]store.Delivery{p.row}) // what is left of the lease is not enough
+				continue
+			}
+			dest.active++
+			d.active++
+			go func() {
+				began := time.Now()
+				f := d.q.deliver(work, p)
+				d.finished <- finish{p.destination, time.Since(began), f}
+			}()
+		}
+	}
+}
+
+// finish takes note of how a delivery went.
+func (d *dispatcher) finish(f finish) {
+	d.active--
+	dest := d.destinations[f.destination]
+	dest.active--
+	now := d.q.o.Now()
+	if f.err == nil || !f.err.host {
+		dest.succeeded(f.took, d.q.o.PerDestination)
+		return
+	}
+	if !dest.failed(now, f.err.text) {
+		return
+	}
+	// The destination is down: none of what waits for it needs to find out anew.
+	for _, p := range dest.parked {
+		d.q.postpone(p.row, dest.downUntil, dest.reason)
+	}
+	d.parked -= len(dest.parked)
+	dest.parked = nil
+}
+
+// forget drops the destinations that have nothing to remember.
+func (d *dispatcher) forget() {
+	now := d.q.o.Now()
+	for name, dest := range d.destinations {
+		if dest.idle(now) {
+			delete(d.destinations, name)
+		}
+	}
+}
+
+// giveBack releases rows that were not begun: they are due as before.
+func (d *dispatcher) giveBack(rows []store.Delivery) {
+	for _, row := range rows {
+		d.q.settler.add(verdict{id: row.ID, due: d.q.o.Now(), reason: row.LastError})
+	}
+}
+
+// drain gives back what is parked and waits for the deliveries under way: for
+// the grace first, then it ends them.
+func (d *dispatcher) drain(stop context.CancelFunc) {
+	for _, dest := range d.destinations {
+		for _, p := range dest.parked {
+			d.giveBack([]store.Delivery{p.row})
+		}
+	}
+	grace := time.AfterFunc(d.q.o.Grace, stop)
+	defer grace.Stop()
+	for ; d.active > 0; d.active-- {
+		<-d.finished
+	}
+}

@@ -1,0 +1,68 @@
+package outbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+)
+
+// failure is why a delivery did not succeed. Its words are safe to store and
+// log: they hold codes, never a remote server's text and never an address.
+type failure struct {
+	text      string
+	permanent bool
+	// host: the fault is the host's or the way's, not this message's: another
+	// MX may do better, and other mail for the destination fares alike.
+	host bool
+	// uncertain: the message was sent whole but no answer came. It must be
+	// tried again (RFC 5321 section 4.5.4.1), later and not at the next MX:
+	// the server may have it.
+	uncertain bool
+	// config: the operator must do something about it.
+	config bool
+}
+
+func (f *failure) Error() string { return f.text }
+
+// refusal is the failure that a reply stands for. stage says what was
+// refused, in words.
+func refusal(rep reply, stage string) *failure {
+	f := &failure{text: fmt.Sprintf("%s: %s by the receiving server", rep, stage), permanent: rep.code >= 500}
+	// 421: the server closes the connection (RFC 5321 section 3.8).
+	f.host = rep.code == 421
+	return f
+}
+
+// hostFailure is a fault of the host or the way to it.
+func hostFailure(err error, doing string) *failure {
+	return &failure{text: doing + ": " + cause(err), host: true}
+}
+
+// cause puts an I/O error in words without the addresses that the net package
+// puts there.
+func cause(err error) string {
+	var op *net.OpError
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, errReply):
+		return errReply.Error()
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	case errors.Is(err, context.Canceled):
+		return "stopped here"
+	case errors.As(err, &dns):
+		if dns.IsTimeout {
+			return "the DNS resolver does not answer"
+		}
+		return "the DNS lookup failed"
+	case errors.As(err, &op):
+		var sys *os.SyscallError
+		if errors.As(op.Err, &sys) {
+			return sys.Err.Error()
+		}
+		return op.Op + " failed"
+	}
+	return "the connection was closed"
+}

@@ -1,0 +1,164 @@
+// Package outbound delivers the queue: it leases rows from the store, renders
+// and signs each message, and hands it to the smarthost or to the MX of the
+// recipient's domain.
+//
+// # What it promises
+//
+// A row leaves the queue when a server has said 250, when it was refused for
+// good (it is then recorded), when it has waited longer than MaxAge (recorded
+// too), or when it is not wanted any more: its member is suspended or gone, or
+// has turned alerts off. Everything else is tried again, after a minute at
+// first and after twice as long each time, up to four hours, with jitter. The
+// message itself is in its mailbox whatever becomes of its notification.
+//
+// Nothing of a row is kept here. A crash leaves rows leased; when the lease
+// runs out they are delivered by whoever runs then. A server that takes a
+// message and drops the connection before its 250 gets it once more: RFC 5321
+// section 4.5.4.1 leaves no other choice.
+//
+// A recipient's real address is read when the message is sent, stands in the
+// envelope only, and is in no error, log line or stored reason; nor is any
+// text of a remote server, which often repeats it: reasons hold codes.
+//
+// # Who owns what
+//
+// Run's goroutine is the dispatcher: it alone owns the rows in memory, the
+// destinations and their bounds. Each delivery under way has a goroutine; the
+// settler's goroutine writes what became of them back to the store, in
+// batches. Idle connections belong to the pool. All end before Run returns.
+package outbound
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"time"
+
+	"github.com/stagedoor/stagedoor/relay/notify"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// Options configure a Queue.
+type Options struct {
+	Store    *store.Store
+	Renderer *notify.Renderer
+	Domain   string  // reverse-paths end in it
+	Hostname string  // the EHLO name
+	Operator string  // real address that operator mail goes to; empty: it is dropped
+	Signer   *Signer // nil: mail is not signed
+
+	Smarthost         string // "smtp://host:25", "smtps://user@host:465"; empty: each domain's MX
+	SmarthostPassword string
+	Resolver          string // DNS server as host:port; empty: the system's
+	Port              int    // of MX hosts; 0: 25
+	// InsecureTLS: don't verify the smarthost's certificate.
+	InsecureTLS bool
+	RootCAs     *x509.CertPool // that the smarthost's certificate is verified by; nil: the system's
+
+	TempDir        string        // for messages over spool.MemoryLimit
+	Workers        int           // deliveries at the same time; 0: 32
+	Composing      int           // of these, rendering and signing, which cost processor time; 0: all processors but one
+	PerDestination int           // of the deliveries, to one domain; 0: 5, to the smarthost 16
+	MaxAge         time.Duration // how long a row is tried; 0: 5 days (RFC 5321 section 4.5.4.1)
+	Lease          time.Duration // after a crash, a row comes back so long after it was taken; 0: 15 minutes
+	Grace          time.Duration // that deliveries under way get when Run is told to stop; 0: 8 seconds
+
+	Logger *slog.Logger
+	Now    func() time.Time // nil: time.Now
+}
+
+// Queue delivers the store's queue.
+type Queue struct {
+	o         Options
+	smarthost *smarthost
+	resolver  *net.Resolver
+	tls       *tls.Config
+	pool      *pool
+	// composing bounds the work that costs processor time: signing takes most
+	// of a millisecond, and the doors need the other cores.
+	composing chan struct{}
+	settler   *settler
+}
+
+// New checks the options. It starts nothing.
+func New(o Options) (*Queue, error) {
+	if o.Store == nil || o.Renderer == nil || o.Domain == "" || o.Hostname == "" {
+		return nil, errors.New("outbound needs a store, a renderer, a domain and a hostname")
+	}
+	q := &Queue{pool: newPool()}
+	if o.Smarthost != "" {
+		sh, err := parseSmarthost(o.Smarthost, o.SmarthostPassword)
+		if err != nil {
+			return nil, err
+		}
+		q.smarthost = sh
+	}
+	var err error
+	if q.resolver, err = resolver(o.Resolver); err != nil {
+		return nil, err
+	}
+	q.o = withDefaults(o)
+	if q.o.Lease < 2*time.Second {
+		return nil, fmt.Errorf("a lease of %s is too short to deliver anything", q.o.Lease)
+	}
+	q.tls = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs, ClientSessionCache: tls.NewLRUClientSessionCache(256)}
+	q.composing = make(chan struct{}, q.o.Composing)
+	q.settler = newSettler(q)
+	return q, nil
+}
+
+func withDefaults(o Options) Options {
+	setDefault(&o.Port, 25)
+	setDefault(&o.Workers, 32)
+	setDefault(&o.Composing, max(1, runtime.GOMAXPROCS(0)-1))
+	if o.Smarthost != "" {
+		setDefault(&o.PerDestination, 16)
+	}
+	setDefault(&o.PerDestination, 5)
+	setDefault(&o.MaxAge, 5*24*time.Hour)
+	setDefault(&o.Lease, 15*time.Minute)
+	setDefault(&o.Grace, 8*time.Second)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+func setDefault[T int | time.Duration](v *T, value T) {
+	if *v <= 0 {
+		*v = value
+	}
+}
+
+// deliveryTime is how long one delivery may take: less than the lease, so that
+// a row is never delivered by two workers.
+func (q *Queue) deliveryTime() time.Duration { return q.o.Lease * 4 / 5 }
+
+// Run delivers until the context ends. Deliveries under way then get
+// Options.Grace to finish; what was taken but not begun goes back to the
+// queue. It returns nil when all is settled, or why something could not be
+// written back: such rows come back when their lease runs out.
+func (q *Queue) Run(ctx context.Context) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		q.settler.run()
+	}()
+	d := newDispatcher(q)
+	d.run(ctx, work)
+	d.drain(stop)
+	q.pool.close()
+	q.settler.close()
+	<-settled
+	return q.settler.err()
+}

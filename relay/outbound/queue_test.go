@@ -1,0 +1,441 @@
+package outbound
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stagedoor/stagedoor/relay/notify"
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/seal"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+func TestNotification(t *testing.T) {
+	s := newSite(t)
+	sink := newSink(t, nil)
+	tess := s.member("tess", "Tess.Private@mail.example")
+	keys := twoKeys(t)
+	signer, err := NewSigner(domain, keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), Signer: signer}))
+	s.write(tess, "Hello Tess,\r\n.\r\nwill you come?\r\n")
+	got := sink.messages(t, 1)[0]
+	if got.to != "Tess.Private@mail.example" {
+		t.Errorf("to %s", got.to)
+	}
+	token, ok := strings.CutPrefix(got.from, threading.BouncePrefix)
+	token, here := strings.CutSuffix(token, "@"+domain)
+	if _, valid := s.Keyring().ParseToken(seal.TokenBounce, token); !ok || !here || !valid {
+		t.Errorf("the reverse-path %s is not one of ours", got.from)
+	}
+	verify(t, got.raw, domain, keys)
+	text := string(got.raw)
+	if strings.Contains(strings.ToLower(text), "private") && !strings.Contains(text, "stays private") || strings.Contains(text, "casting.example") {
+		t.Errorf("the message holds a real address:\n%s", text)
+	}
+	for _, want := range []string{"Hello Tess,\r\n.\r\nwill you come?", "--=20\r\nBackstage\r\n", "To answer Sam, just reply"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+	if header(got.raw, "To") != `"Tess" <tess@msg.example.com>` {
+		t.Errorf("To: %s", header(got.raw, "To"))
+	}
+	s.rows("empty", empty)
+	if log := s.logged(); !strings.Contains(log, "member=tess") || strings.Contains(log, "mail.example") || strings.Contains(log, "Private") {
+		t.Errorf("the log: %s", log)
+	}
+}
+
+func TestOperatorMail(t *testing.T) {
+	for _, operator := range []string{"ops@example.net", ""} {
+		s := newSite(t)
+		sink := newSink(t, nil)
+		w := s.NewBody(t.Context())
+		if _, err := w.Write([]byte("The r\xc3\xb4le\nwith bare line ends\n")); err != nil {
+			t.Fatal(err)
+		}
+		body, err := w.Finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.EnqueueOperator(t.Context(), []byte("From: <abuse@msg.example.com>\r\nSubject: x\r\n\r\n"), body); err != nil {
+			t.Fatal(err)
+		}
+		s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), Operator: operator}))
+		s.rows("empty", empty)
+		if operator == "" {
+			if sink.count() != 0 {
+				t.Error("mail to nobody was sent")
+			}
+			continue
+		}
+		got := sink.messages(t, 1)[0]
+		want := "From: <abuse@msg.example.com>\r\nSubject: x\r\n\r\nThe r\xc3\xb4le\r\nwith bare line ends\r\n"
+		if got.to != operator || string(got.raw) != want || !got.eightBit {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
+// TestVerdicts: what becomes of a row, by what the receiving server says.
+func TestVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		local    string
+		sent     int
+		waits    string // LastError of the row that is left
+		recorded string // note of the record
+	}{
+		{"tess", 1, "", ""},
+		{"reject", 0, "", "550 5.1.1: recipient refused by the receiving server"},
+		{"late", 0, "", "554 5.7.1: message refused by the receiving server"},
+		{"temp", 0, "451 4.7.1: recipient refused by the receiving server", ""},
+		{"grey", 0, "451 4.7.1: recipient refused by the receiving server", ""},
+		{"drop", 1, "the answer to the message: the connection was closed", ""},
+	} {
+		t.Run(c.local, func(t *testing.T) {
+			s := newSite(t)
+			sink := newSink(t, nil)
+			s.write(s.member("tess", c.local+"@mail.example"), "Hello\r\n")
+			s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+			if c.waits == "" {
+				s.rows("empty", empty)
+			} else {
+				r := s.rows("waiting", func(r []store.Delivery) bool { return len(r) == 1 && s.waiting(r) })[0]
+				if r.LastError != c.waits {
+					t.Errorf("waits because of %q", r.LastError)
+				}
+				if wait := r.DueAt.Sub(s.now()); wait < 40*time.Second || wait > 75*time.Second {
+					t.Errorf("the second try is in %s", wait)
+				}
+			}
+			if sink.count() != c.sent {
+				t.Errorf("%d messages came, want %d", sink.count(), c.sent)
+			}
+			var notes []string
+			for _, r := range s.records() {
+				notes = append(notes, r.Kind+": "+r.Note)
+			}
+			if c.recorded == "" && len(notes) > 0 || c.recorded != "" && (len(notes) != 1 || notes[0] != "undelivered: "+c.recorded) {
+				t.Errorf("recorded: %q", notes)
+			}
+			if strings.Contains(s.logged(), "mail.example") {
+				t.Errorf("the log holds the address: %s", s.logged())
+			}
+		})
+	}
+}
+
+// TestSecondTry: greylisting lets the second try through; a connection dropped
+// before 250 costs one duplicate, and no more.
+func TestSecondTry(t *testing.T) {
+	for local, want := range map[string]int{"grey": 1, "drop": 2} {
+		s := newSite(t)
+		sink := newSink(t, nil)
+		s.write(s.member("tess", local+"@mail.example"), "Hello\r\n")
+		s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+		s.rows("waiting", func(r []store.Delivery) bool { return len(r) == 1 && s.waiting(r) })
+		if _, err := s.RetryNow(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		s.rows("empty", empty)
+		if sink.count() != want {
+			t.Errorf("%s: %d messages, want %d", local, sink.count(), want)
+		}
+	}
+}
+
+// TestBackoffToTheEnd plays five days of a destination that says 451.
+func TestBackoffToTheEnd(t *testing.T) {
+	s := newSite(t)
+	sink := newSink(t, nil)
+	s.write(s.member("tess", "temp@mail.example"), "Hello\r\n")
+	began := s.now()
+	q := Options{Smarthost: "smtp://" + sink.addr()}
+	var waits []time.Duration
+	for len(waits) < 100 {
+		stop := s.run(s.queue(q))
+		rows := s.rows("waiting or gone", s.waiting)
+		stop()
+		if len(rows) == 0 {
+			break
+		}
+		wait := rows[0].DueAt.Sub(s.now())
+		waits = append(waits, wait.Round(time.Second))
+		s.ahead.Add(int64(wait) + int64(time.Millisecond))
+	}
+	if age := s.now().Sub(began); age < 5*24*time.Hour || age > 5*24*time.Hour+5*time.Hour {
+		t.Errorf("given up after %s: %s", age, waits)
+	}
+	for i, w := range waits {
+		want := min(time.Minute<<min(i, 20), 4*time.Hour)
+		if w < want*79/100 || w > want*121/100 {
+			t.Errorf("wait %d is %s, want about %s", i, w, want)
+		}
+	}
+	if r := s.records(); len(r) != 1 || !strings.HasPrefix(r[0].Note, "given up after 12") || !strings.Contains(r[0].Note, "451") {
+		t.Errorf("recorded: %+v", r)
+	}
+}
+
+// TestNotWanted: what the member does not want any more is not sent.
+func TestNotWanted(t *testing.T) {
+	for name, change := range map[string]func(*site, threading.Member) error{
+		"suspended": func(s *site, m threading.Member) error {
+			m.Status = threading.MemberSuspended
+			return s.UpdateMember(t.Context(), m)
+		},
+		"alerts never": func(s *site, m threading.Member) error {
+			m.Alerts = threading.AlertsNever
+			return s.UpdateMember(t.Context(), m)
+		},
+		"removed": func(s *site, m threading.Member) error { return s.RemoveMember(t.Context(), m.ID) },
+	} {
+		s := newSite(t)
+		sink := newSink(t, nil)
+		tess := s.member("tess", "tess@mail.example")
+		s.write(tess, "Hello\r\n")
+		if err := change(s, tess); err != nil {
+			t.Fatal(err)
+		}
+		s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+		s.rows("empty", empty)
+		if sink.count() != 0 {
+			t.Errorf("%s: mail was sent", name)
+		}
+	}
+}
+
+// TestAddressAtSendTime: the address that is primary when it is sent.
+func TestAddressAtSendTime(t *testing.T) {
+	s := newSite(t)
+	sink := newSink(t, nil)
+	tess := s.member("tess", "old@mail.example")
+	s.write(tess, "Hello\r\n")
+	if err := s.AddAddress(t.Context(), tess.ID, "new@mail.example"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetPrimary(t.Context(), tess.ID, "new@mail.example"); err != nil {
+		t.Fatal(err)
+	}
+	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+	if got := sink.messages(t, 1)[0]; got.to != "new@mail.example" {
+		t.Errorf("sent to %s", got.to)
+	}
+}
+
+// TestCrashedWorker: rows that a worker took and never settled come back when
+// their lease runs out, and not before.
+func TestCrashedWorker(t *testing.T) {
+	s := newSite(t)
+	sink := newSink(t, nil)
+	tess := s.member("tess", "tess@mail.example")
+	for range 3 {
+		s.write(tess, "Hello\r\n")
+	}
+	taken, err := s.Lease(t.Context(), 2, time.Minute)
+	if err != nil || len(taken) != 2 {
+		t.Fatal(len(taken), err)
+	}
+	stop := s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+	s.rows("left with the leased ones", func(r []store.Delivery) bool { return len(r) == 2 })
+	time.Sleep(300 * time.Millisecond)
+	stop()
+	if sink.count() != 1 {
+		t.Errorf("%d messages were sent while two rows were leased", sink.count())
+	}
+	s.ahead.Add(int64(61 * time.Second))
+	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+	s.rows("empty", empty)
+	if sink.count() != 3 {
+		t.Errorf("%d messages, want 3", sink.count())
+	}
+}
+
+// TestTwoWorkers: two processes on one queue deliver each row once.
+func TestTwoWorkers(t *testing.T) {
+	s := newSite(t)
+	sink := newSink(t, nil)
+	var all []threading.Member
+	for i := range 100 {
+		all = append(all, s.member(fmt.Sprintf("m%d", i), fmt.Sprintf("m%d@mail.example", i)))
+	}
+	s.writeAll(all, "Hello\r\n")
+	for range 2 {
+		s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+	}
+	s.rows("empty", empty)
+	seen := map[string]bool{}
+	for _, m := range sink.messages(t, 100) {
+		if seen[m.to] {
+			t.Errorf("%s got it twice", m.to)
+		}
+		seen[m.to] = true
+	}
+}
+
+// TestBounds: no destination sees more connections than its share, a slow one
+// does not hold up another, and what finds no room waits in the store.
+func TestBounds(t *testing.T) {
+	s := newSite(t)
+	slow := newSink(t, func(s *sink) { s.slow = 20 * time.Millisecond })
+	quick := sinkAt(t, "127.0.0.2", slow.port, nil)
+	server := serveDNS(t, "slow.example. A 127.0.0.1\nquick.example. A 127.0.0.2")
+	tess := s.member("tess", "tess@quick.example")
+	same := s.member("slow", "slow@slow.example")
+	for range 2 * maxParkedShare {
+		s.write(same, "Hello\r\n")
+	}
+	s.write(tess, "Hello\r\n")
+	q := s.queue(Options{Resolver: server, Port: slow.port, PerDestination: 3})
+	s.run(q)
+	quick.messages(t, 1)
+	if n := slow.count(); n > maxParkedShare {
+		t.Errorf("%d slow ones went before the quick one", n)
+	}
+	slow.messages(t, 2*maxParkedShare)
+	s.rows("empty", empty)
+	if slow.mostOpen > 3 {
+		t.Errorf("%d connections at once", slow.mostOpen)
+	}
+	if slow.count() != 2*maxParkedShare {
+		t.Errorf("%d messages", slow.count())
+	}
+}
+
+// TestDestinationUnreachable: a destination that can't be reached is tried once, not
+// once for each row.
+func TestDestinationUnreachable(t *testing.T) {
+	s := newSite(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	var tries atomic.Int64
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			tries.Add(1)
+			_ = c.Close()
+		}
+	}()
+	tess := s.member("tess", "tess@mail.example")
+	for range 100 {
+		s.write(tess, "Hello\r\n")
+	}
+	s.run(s.queue(Options{Smarthost: "smtp://" + l.Addr().String()}))
+	rows := s.rows("waiting", s.waiting)
+	if len(rows) != 100 || tries.Load() > 2*16 {
+		t.Errorf("%d rows left after %d tries", len(rows), tries.Load())
+	}
+}
+
+// TestStop: what is under way is finished, what was taken goes back.
+func TestStop(t *testing.T) {
+	s := newSite(t)
+	sink := newSink(t, func(s *sink) { s.slow = 500 * time.Millisecond })
+	m := s.member("slow", "slow@mail.example")
+	for range 20 {
+		s.write(m, "Hello\r\n")
+	}
+	stop := s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), PerDestination: 2}))
+	time.Sleep(200 * time.Millisecond)
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("stopping took %s", took)
+	}
+	if sink.count() != 2 {
+		t.Errorf("%d messages, want the 2 that were under way", sink.count())
+	}
+	rows := s.rows("given back", func(r []store.Delivery) bool { return len(r) == 18 })
+	for _, r := range rows {
+		if r.DueAt.After(s.now()) || r.LeasedTill.After(s.now()) {
+			t.Fatalf("a row is not due after the stop: %+v", r)
+		}
+	}
+}
+
+// TestStopHard: a delivery that does not end within the grace is ended, and
+// its row stays.
+func TestStopHard(t *testing.T) {
+	s := newSite(t)
+	sink := newSink(t, func(s *sink) { s.slow = 10 * time.Second })
+	s.write(s.member("slow", "slow@mail.example"), "Hello\r\n")
+	stop := s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), Grace: 100 * time.Millisecond}))
+	time.Sleep(200 * time.Millisecond)
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("stopping took %s", took)
+	}
+	s.rows("kept", func(r []store.Delivery) bool { return len(r) == 1 && s.waiting(r) })
+}
+
+// TestLargeMessage: 25 MB pass without being held.
+func TestLargeMessage(t *testing.T) {
+	s := newSite(t)
+	sink := newSink(t, func(s *sink) { s.quiet = true })
+	signer, err := NewSigner(domain, twoKeys(t)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := s.NewBody(t.Context())
+	const size = 25 << 20
+	block := bytes.Repeat([]byte(strings.Repeat("x", 74)+"\r\n"), 1000)
+	for n := 0; n < size; n += len(block) {
+		if _, err := w.Write(block); err != nil {
+			t.Fatal(err)
+		}
+	}
+	body, err := w.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.EnqueueOperator(t.Context(), []byte("From: <abuse@msg.example.com>\r\n\r\n"), body); err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	before, most := m.HeapAlloc, uint64(0)
+	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), Operator: "ops@example.net", TempDir: t.TempDir(), Signer: signer}))
+	s.rows("empty", func(r []store.Delivery) bool {
+		runtime.ReadMemStats(&m)
+		most = max(most, m.HeapAlloc)
+		return len(r) == 0
+	})
+	if most > before && most-before > 30<<20 {
+		t.Errorf("the heap grew by %d MB", (most-before)>>20)
+	}
+	if got := sink.messages(t, 1)[0]; got.size < size {
+		t.Errorf("%d octets came", got.size)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	s := newSite(t)
+	r := notify.New(notify.Options{Store: s.Store})
+	for name, o := range map[string]Options{
+		"nothing":       {},
+		"bad smarthost": {Store: s.Store, Renderer: r, Domain: domain, Hostname: "mx", Smarthost: "mail.example"},
+		"bad resolver":  {Store: s.Store, Renderer: r, Domain: domain, Hostname: "mx", Resolver: "127.0.0.1"},
+		"short lease":   {Store: s.Store, Renderer: r, Domain: domain, Hostname: "mx", Lease: time.Second},
+	} {
+		if _, err := New(o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

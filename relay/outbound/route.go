@@ -1,0 +1,174 @@
+package outbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"net/url"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// Bounds of one route: what lies beyond is not tried. A domain's owner chooses
+// how many MX it has, and each may cost a connect timeout.
+const (
+	maxHosts     = 8
+	maxAddresses = 4 // of one host
+)
+
+// hop is a host that takes a destination's mail.
+type hop struct {
+	host string // without final dot
+	port string
+	// smarthost is set when the hop is ours to choose; it is nil for an MX.
+	smarthost *smarthost
+}
+
+// smarthost is the server that all mail goes to.
+type smarthost struct {
+	host, port     string
+	implicitTLS    bool
+	user, password string
+}
+
+// parseSmarthost reads "smtp://host:25" or "smtps://user@host:465". A password
+// in the URL is used where password is empty.
+func parseSmarthost(text, password string) (*smarthost, error) {
+	u, err := url.Parse(text)
+	if err != nil { // its text would repeat a password
+		return nil, errors.New("the smarthost is not a URL: write one such as smtp://host:25 or smtps://user@host:465")
+	}
+	s := &smarthost{host: u.Hostname(), port: u.Port(), user: u.User.Username(), password: password}
+	if s.password == "" {
+		s.password, _ = u.User.Password()
+	}
+	switch u.Scheme {
+	case "smtp":
+		s.port = orDefault(s.port, "25")
+	case "smtps":
+		s.port, s.implicitTLS = orDefault(s.port, "465"), true
+	default:
+		return nil, errors.New("the smarthost must begin with smtp:// or smtps://")
+	}
+	if s.host == "" {
+		return nil, errors.New("the smarthost names no host: write one such as smtp://host:25")
+	}
+	if s.user != "" && s.password == "" {
+		return nil, errors.New("the smarthost has a user but no password")
+	}
+	return s, nil
+}
+
+func orDefault(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// verified: a server that gets a password, or is reached by TLS from the first
+// octet, must prove its name.
+func (s *smarthost) verified() bool { return s.implicitTLS || s.user != "" }
+
+// resolver asks the configured DNS server, or the system's.
+func resolver(server string) (*net.Resolver, error) {
+	if server == "" {
+		return &net.Resolver{}, nil
+	}
+	if _, _, err := net.SplitHostPort(server); err != nil {
+		return nil, fmt.Errorf("the DNS resolver must be host:port: %w", err)
+	}
+	return &net.Resolver{
+		PreferGo: true,
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network, server)
+		},
+	}, nil
+}
+
+// hops are the hosts for a destination, in the order they are tried (RFC 5321
+// section 5.1).
+func (q *Queue) hops(ctx context.Context, destination string) ([]hop, error) {
+	if q.smarthost != nil {
+		return []hop{{host: q.smarthost.host, port: q.smarthost.port, smarthost: q.smarthost}}, nil
+	}
+	port := strconv.Itoa(q.o.Port)
+	// With the final dot no search domain is tried.
+	mx, err := q.resolver.LookupMX(ctx, destination+".")
+	var dns *net.DNSError
+	switch {
+	case len(mx) > 0: // an error beside them is about names that are not valid
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return []hop{{host: destination, port: port}}, nil // the implicit MX
+	case err != nil:
+		return nil, &failure{text: "4.4.3 looking up the receiving domain: " + cause(err), host: true}
+	}
+	if len(mx) == 1 && mx[0].Host == "." {
+		return nil, &failure{text: "5.1.10 the receiving domain takes no mail (null MX)", permanent: true}
+	}
+	rand.Shuffle(len(mx), func(i, j int) { mx[i], mx[j] = mx[j], mx[i] })
+	sort.SliceStable(mx, func(i, j int) bool { return mx[i].Pref < mx[j].Pref })
+	var list []hop
+	for i, r := range mx {
+		if strings.EqualFold(strings.TrimSuffix(r.Host, "."), q.o.Hostname) {
+			// We are one of its MX: only better ones than us may be tried, or mail
+			// would go round.
+			list = list[:countBetter(mx[:i], r.Pref)]
+			break
+		}
+		list = append(list, hop{host: strings.TrimSuffix(r.Host, "."), port: port})
+	}
+	if len(list) == 0 {
+		return nil, &failure{text: "5.4.6 the receiving domain's mail comes to this server, which has no mailboxes for it", permanent: true}
+	}
+	return list[:min(len(list), maxHosts)], nil
+}
+
+func countBetter(mx []*net.MX, pref uint16) int {
+	n := 0
+	for n < len(mx) && mx[n].Pref < pref {
+		n++
+	}
+	return n
+}
+
+// addresses are the IP addresses of a hop, IPv6 and IPv4 in turn, so that one
+// that does not work here costs one timeout only.
+func (q *Queue) addresses(ctx context.Context, h hop) ([]netip.Addr, error) {
+	if ip, err := netip.ParseAddr(h.host); err == nil {
+		return []netip.Addr{ip}, nil
+	}
+	name := h.host
+	if h.smarthost == nil {
+		name += "." // a smarthost may be named as /etc/hosts does
+	}
+	all, err := q.resolver.LookupNetIP(ctx, "ip", name)
+	var dns *net.DNSError
+	if errors.As(err, &dns) && dns.IsNotFound {
+		return nil, errNoAddress
+	} else if err != nil {
+		return nil, &failure{text: "4.4.3 looking up the receiving server: " + cause(err), host: true}
+	}
+	var six, four, list []netip.Addr
+	for _, ip := range all {
+		if ip = ip.Unmap(); ip.Is4() {
+			four = append(four, ip)
+		} else {
+			six = append(six, ip)
+		}
+	}
+	for i := range max(len(six), len(four)) {
+		list = append(list, six[min(i, len(six)):min(i+1, len(six))]...)
+		list = append(list, four[min(i, len(four)):min(i+1, len(four))]...)
+	}
+	return list[:min(len(list), maxAddresses)], nil
+}
+
+// errNoAddress: the name has neither A nor AAAA. For the domain itself that
+// means that it takes no mail; for one of its MX, that the next is tried.
+var errNoAddress = &failure{text: "5.1.2 the receiving domain has no mail server", permanent: true}

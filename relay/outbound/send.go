@@ -1,0 +1,144 @@
+package outbound
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+)
+
+// send delivers one letter to its destination: on a connection that is open
+// already, else by the destination's hosts in turn. The error is a *failure.
+func (q *Queue) send(ctx context.Context, destination string, l letter) error {
+	if s := q.pool.get(destination); s != nil {
+		err := q.transact(ctx, destination, s, l)
+		var f *failure
+		if !errors.As(err, &f) || !f.host {
+			return err
+		}
+		// The server has closed it meanwhile, or will any moment: begin afresh.
+	}
+	hops, err := q.hops(ctx, destination)
+	if err != nil {
+		return err
+	}
+	var last error
+	for _, h := range hops {
+		addrs, err := q.addresses(ctx, h)
+		if err != nil {
+			// A permanent answer counts only where no other MX gave a hope.
+			if last == nil {
+				last = err
+			}
+			continue
+		}
+		for _, addr := range addrs {
+			s, err := q.connect(ctx, h, addr)
+			if err == nil {
+				err = q.transact(ctx, destination, s, l)
+			}
+			var f *failure
+			if !errors.As(err, &f) || !f.host {
+				return err
+			}
+			last = err
+			if ctx.Err() != nil {
+				return last
+			}
+		}
+	}
+	return last
+}
+
+// transact runs one transaction and puts the connection back.
+func (q *Queue) transact(ctx context.Context, destination string, s *session, l letter) error {
+	release := s.guard(ctx)
+	err := s.deliver(l)
+	if err != nil && !s.broken && s.reset() != nil {
+		s.broken = true
+	}
+	release()
+	q.pool.put(destination, s)
+	return err
+}
+
+// connect opens a connection that is ready for a transaction.
+func (q *Queue) connect(ctx context.Context, h hop, addr netip.Addr) (*session, error) {
+	if h.smarthost != nil {
+		return q.connectSmarthost(ctx, h, addr)
+	}
+	// TLS where it is offered, with whoever answers: an MX's name is not proven
+	// by DNS alone (RFC 7435), and without TLS everybody could read.
+	cfg := q.tls.Clone()
+	cfg.ServerName, cfg.InsecureSkipVerify = h.host, true
+	s, err := q.open(ctx, h, addr, nil)
+	if err != nil || !s.has("STARTTLS") {
+		return s, err
+	}
+	if err := q.guarded(ctx, s, func() error { return s.startTLS(ctx, cfg) }); err == nil {
+		return s, nil
+	}
+	// It offers what it can't do: in the clear, then.
+	return q.open(ctx, h, addr, nil)
+}
+
+func (q *Queue) connectSmarthost(ctx context.Context, h hop, addr netip.Addr) (*session, error) {
+	sh := h.smarthost
+	cfg := q.tls.Clone()
+	cfg.ServerName, cfg.InsecureSkipVerify = h.host, q.o.InsecureTLS || !sh.verified()
+	var implicit *tls.Config
+	if sh.implicitTLS {
+		implicit = cfg
+	}
+	s, err := q.open(ctx, h, addr, implicit)
+	if err != nil {
+		return nil, err
+	}
+	s.trusted = true
+	return s, q.guarded(ctx, s, func() error {
+		if !s.tls && s.has("STARTTLS") {
+			if err := s.startTLS(ctx, cfg); err != nil {
+				return err
+			}
+		}
+		if sh.user == "" {
+			return nil
+		}
+		if !s.tls && !addr.IsLoopback() {
+			return &failure{text: "the smarthost does not offer TLS: the password is not sent in the clear", host: true, config: true}
+		}
+		return s.auth(sh.user, sh.password)
+	})
+}
+
+// open connects, with TLS from the first octet where implicit is set, and
+// exchanges greetings.
+func (q *Queue) open(ctx context.Context, h hop, addr netip.Addr, implicit *tls.Config) (*session, error) {
+	d := net.Dialer{Timeout: connectTimeout}
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(addr.String(), h.port))
+	if err != nil {
+		return nil, hostFailure(err, "connecting to the receiving server")
+	}
+	s := newSession(conn, q.o.Hostname)
+	return s, q.guarded(ctx, s, func() error {
+		if implicit != nil {
+			if err := s.handshake(ctx, implicit, false); err != nil {
+				return err
+			}
+		}
+		return s.greet()
+	})
+}
+
+// guarded runs the step of a session that is not in use yet; if it fails the
+// session is closed.
+func (q *Queue) guarded(ctx context.Context, s *session, step func() error) error {
+	release := s.guard(ctx)
+	err := step()
+	release()
+	if err != nil {
+		s.quit()
+	}
+	return err
+}

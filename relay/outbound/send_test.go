@@ -1,0 +1,465 @@
+package outbound
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+)
+
+// network is a Queue that can send; it has no store.
+func network(t testing.TB, o Options) *Queue {
+	t.Helper()
+	o.Hostname = "mx.msg.example.com"
+	q := &Queue{o: withDefaults(o), pool: newPool(), tls: &tls.Config{RootCAs: o.RootCAs}}
+	var err error
+	if o.Smarthost != "" {
+		if q.smarthost, err = parseSmarthost(o.Smarthost, o.SmarthostPassword); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if q.resolver, err = resolver(o.Resolver); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(q.pool.close)
+	return q
+}
+
+func letterTo(to, text string) letter {
+	return letter{from: "b-x@msg.example.com", to: to, size: int64(len(text)), open: func() io.Reader { return strings.NewReader(text) }}
+}
+
+const small = "Subject: x\r\n\r\n.dot\r\n..\r\n.\r\nend\r\n"
+
+// outcome is how a send went, in a word.
+func outcome(err error) string {
+	var f *failure
+	switch {
+	case err == nil:
+		return "sent"
+	case !errors.As(err, &f):
+		return "not a failure: " + err.Error()
+	case f.permanent:
+		return "permanent"
+	case f.uncertain:
+		return "uncertain"
+	case f.host:
+		return "host"
+	}
+	return "temporary"
+}
+
+func TestSendToSmarthost(t *testing.T) {
+	for _, c := range []struct {
+		to, outcome, text string
+	}{
+		{"tess@mail.example", "sent", ""},
+		{"reject@mail.example", "permanent", "550 5.1.1: recipient refused by the receiving server"},
+		{"temp@mail.example", "temporary", "451 4.7.1: recipient refused by the receiving server"},
+		{"late@mail.example", "permanent", "554 5.7.1: message refused by the receiving server"},
+		{"drop@mail.example", "uncertain", "the answer to the message: the connection was closed"},
+		{"jürgen@mail.example", "sent", ""},
+	} {
+		s := newSink(t, nil)
+		q := network(t, Options{Smarthost: "smtp://" + s.addr()})
+		err := q.send(t.Context(), smarthostDestination, letterTo(c.to, small))
+		if outcome(err) != c.outcome || err != nil && err.Error() != c.text {
+			t.Errorf("%s: %s: %v, want %s: %s", c.to, outcome(err), err, c.outcome, c.text)
+		}
+		if c.outcome != "sent" {
+			continue
+		}
+		got := s.messages(t, 1)[0]
+		if string(got.raw) != small || got.from != "b-x@msg.example.com" || got.to != c.to || got.utf8 == isASCII(c.to) || got.eightBit {
+			t.Errorf("%s: got %+v", c.to, got)
+		}
+	}
+}
+
+// TestOneConnection: transactions follow one another on a connection, also
+// after one was refused, until the server closes it.
+func TestOneConnection(t *testing.T) {
+	s := newSink(t, nil)
+	q := network(t, Options{Smarthost: "smtp://" + s.addr()})
+	for _, to := range []string{"a@x.example", "reject@x.example", "b@x.example", "late@x.example", "c@x.example"} {
+		_ = q.send(t.Context(), smarthostDestination, letterTo(to, small))
+	}
+	if s.conns != 1 || s.count() != 3 {
+		t.Errorf("%d connections for %d messages", s.conns, s.count())
+	}
+	if err := q.send(t.Context(), smarthostDestination, letterTo("drop@x.example", small)); outcome(err) != "uncertain" {
+		t.Errorf("a message that may have arrived is %v", err)
+	}
+	if err := q.send(t.Context(), smarthostDestination, letterTo("d@x.example", small)); err != nil || s.conns != 2 {
+		t.Errorf("after a drop: %v on connection %d", err, s.conns)
+	}
+}
+
+// TestIdleConnectionGone: a kept connection that the server has closed
+// meanwhile costs nothing.
+func TestIdleConnectionGone(t *testing.T) {
+	s := newSink(t, func(s *sink) { s.ReadTimeout = 50 * time.Millisecond })
+	q := network(t, Options{Smarthost: "smtp://" + s.addr()})
+	for range 2 {
+		if err := q.send(t.Context(), smarthostDestination, letterTo("a@x.example", small)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(150 * time.Millisecond)
+	}
+	if s.conns != 2 || s.count() != 2 {
+		t.Errorf("%d connections, %d messages", s.conns, s.count())
+	}
+}
+
+func TestSmarthostTLS(t *testing.T) {
+	cert, roots := selfSigned(t, "127.0.0.1")
+	withTLS := func(s *sink) { s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}} }
+	plain, start := newSink(t, nil), newSink(t, withTLS)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	implicit := serveSink(t, l, nil)
+	for _, c := range []struct {
+		name    string
+		o       Options
+		outcome string
+		text    string
+		tls     bool
+	}{
+		{"TLS from the start", Options{Smarthost: "smtps://" + implicit.addr(), RootCAs: roots}, "sent", "", true},
+		{"with a password", Options{Smarthost: "smtps://relay@" + implicit.addr(), SmarthostPassword: "secret", RootCAs: roots}, "sent", "", true},
+		{"with a wrong one", Options{Smarthost: "smtps://relay@" + implicit.addr(), SmarthostPassword: "guess", RootCAs: roots}, "host", "535 5.7.8: user or password refused", false},
+		{"not verified", Options{Smarthost: "smtps://" + implicit.addr()}, "host", "certificate is not valid", false},
+		{"told not to verify", Options{Smarthost: "smtps://" + implicit.addr(), InsecureTLS: true}, "sent", "", true},
+		{"STARTTLS", Options{Smarthost: "smtp://" + start.addr()}, "sent", "", true},
+		{"STARTTLS with a password", Options{Smarthost: "smtp://relay:secret@" + start.addr(), RootCAs: roots}, "sent", "", true},
+		{"STARTTLS with a password, not verified", Options{Smarthost: "smtp://relay:secret@" + start.addr()}, "host", "certificate is not valid", false},
+		{"loopback with a password", Options{Smarthost: "smtp://relay:secret@" + plain.addr()}, "sent", "", false},
+		{"TLS where there is none", Options{Smarthost: "smtps://" + plain.addr()}, "host", "handshake failed", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q := network(t, c.o)
+			err := q.send(t.Context(), smarthostDestination, letterTo("tess@mail.example", small))
+			if outcome(err) != c.outcome || err != nil && !strings.Contains(err.Error(), c.text) {
+				t.Fatalf("%s: %v, want %s: %s", outcome(err), err, c.outcome, c.text)
+			}
+			if c.outcome != "sent" {
+				return
+			}
+			for _, s := range []*sink{plain, start, implicit} {
+				if strings.Contains(c.o.Smarthost, s.addr()) {
+					if got := s.messages(t, 1); got[len(got)-1].tls != c.tls {
+						t.Errorf("TLS: %v", got[len(got)-1].tls)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestMX: by the MX records, on different loopback addresses and one port.
+func TestMX(t *testing.T) {
+	good := newSink(t, func(s *sink) { s.Domain = "good.example" })
+	other := sinkAt(t, "127.0.0.2", good.port, nil)
+	ours := sinkAt(t, "127.0.0.3", good.port, func(s *sink) { s.Domain = "mx.msg.example.com" })
+	zone := `
+plain.example. MX 10 mx1.plain.example.
+mx1.plain.example. A 127.0.0.1
+implicit.example. A 127.0.0.1
+alias.example. CNAME plain.example.
+null.example. MX 0 .
+nothing.example. TXT "no mail here"
+order.example. MX 20 mx1.plain.example.
+order.example. MX 10 second.example.
+second.example. A 127.0.0.2
+fallback.example. MX 10 closed.example.
+fallback.example. MX 20 mx1.plain.example.
+closed.example. A 127.0.0.9
+nohost.example. MX 10 gone.example.
+nohost.example. MX 20 mx1.plain.example.
+allgone.example. MX 10 gone.example.
+down.example. MX 10 closed.example.
+both.example. MX 10 dual.example.
+dual.example. AAAA ::1
+dual.example. A 127.0.0.1
+us.example. MX 10 mx.msg.example.com.
+us.example. MX 20 mx1.plain.example.
+better.example. MX 5 mx1.plain.example.
+better.example. MX 10 mx.msg.example.com.
+mx.msg.example.com. A 127.0.0.3
+loop.example. MX 10 hidden.example.
+hidden.example. A 127.0.0.3
+badmx.example. MX 10 servfail.example.
+`
+	server := serveDNS(t, zone)
+	for _, c := range []struct {
+		domain, outcome, text string
+		at                    *sink
+	}{
+		{"plain.example", "sent", "", good},
+		{"implicit.example", "sent", "", good},
+		{"alias.example", "sent", "", good},
+		{"null.example", "permanent", "5.1.10", nil},
+		{"nothing.example", "permanent", "5.1.2", nil},
+		{"unknown.example", "permanent", "5.1.2", nil},
+		{"order.example", "sent", "", other},
+		{"fallback.example", "sent", "", good},
+		{"nohost.example", "sent", "", good},
+		{"allgone.example", "permanent", "5.1.2", nil},
+		{"down.example", "host", "connecting to the receiving server: connection refused", nil},
+		{"both.example", "sent", "", good},
+		{"us.example", "permanent", "5.4.6", nil},
+		{"better.example", "sent", "", good},
+		{"loop.example", "host", "5.4.6", nil},
+		{"servfail.example", "host", "4.4.3", nil},
+		{"badmx.example", "host", "4.4.3", nil},
+	} {
+		t.Run(c.domain, func(t *testing.T) {
+			t.Parallel()
+			q := network(t, Options{Resolver: server, Port: good.port})
+			to := strings.TrimSuffix(c.domain, ".example") + "@" + c.domain
+			err := q.send(t.Context(), c.domain, letterTo(to, small))
+			if outcome(err) != c.outcome || err != nil && !strings.Contains(err.Error(), c.text) {
+				t.Fatalf("%s: %v, want %s: %s", outcome(err), err, c.outcome, c.text)
+			}
+			if err != nil && strings.Contains(err.Error(), c.domain) {
+				t.Errorf("the reason names the domain: %v", err)
+			}
+			for _, s := range []*sink{good, other, ours} {
+				if has := s.has(to); has != (s == c.at) {
+					t.Errorf("at %s: %v", s.host, has)
+				}
+			}
+		})
+	}
+}
+
+func (s *sink) has(to string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.got {
+		if m.to == to {
+			return true
+		}
+	}
+	return false
+}
+
+func sinkAt(t *testing.T, ip string, port int, change func(*sink)) *sink {
+	t.Helper()
+	l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", ip, port))
+	if err != nil {
+		t.Skipf("this machine has no %s: %v", ip, err)
+	}
+	return serveSink(t, l, change)
+}
+
+// TestOpportunisticTLS: an MX with a certificate of its own making gets TLS; one
+// whose TLS is broken gets the mail in the clear.
+func TestOpportunisticTLS(t *testing.T) {
+	cert, _ := selfSigned(t, "whatever.example")
+	for name, cfg := range map[string]*tls.Config{
+		"self-signed": {Certificates: []tls.Certificate{cert}},
+		"broken":      {MinVersion: tls.VersionTLS13, MaxVersion: tls.VersionTLS12},
+	} {
+		s := newSink(t, func(s *sink) { s.TLSConfig = cfg })
+		q := network(t, Options{Resolver: serveDNS(t, "x.example. A 127.0.0.1"), Port: s.port})
+		if err := q.send(t.Context(), "x.example", letterTo("a@x.example", small)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got := s.messages(t, 1)[0]; got.tls != (name == "self-signed") {
+			t.Errorf("%s: TLS %v", name, got.tls)
+		}
+	}
+}
+
+// TestLimits: what the server can't take is not sent at all.
+func TestLimits(t *testing.T) {
+	s := newSink(t, func(s *sink) { s.MaxMessageBytes, s.EnableSMTPUTF8 = 1000, false })
+	q := network(t, Options{Smarthost: "smtp://" + s.addr()})
+	big := letterTo("a@x.example", strings.Repeat("0123456789\r\n", 100))
+	if err := q.send(t.Context(), smarthostDestination, big); outcome(err) != "permanent" || !strings.Contains(err.Error(), "5.3.4") {
+		t.Errorf("too large: %v", err)
+	}
+	if err := q.send(t.Context(), smarthostDestination, letterTo("jürgen@x.example", small)); outcome(err) != "permanent" || !strings.Contains(err.Error(), "5.6.7") {
+		t.Errorf("no SMTPUTF8: %v", err)
+	}
+	eight := letterTo("a@x.example", small)
+	eight.eightBit = true
+	if err := q.send(t.Context(), smarthostDestination, eight); err != nil || !s.messages(t, 1)[0].eightBit {
+		t.Errorf("8BITMIME is not asked for: %v", err)
+	}
+}
+
+// script is a server that says fixed lines, for what a real one does not do.
+func script(t *testing.T, play func(c net.Conn, expect func(prefix string), say func(string))) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = c.Close() }()
+				_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+				buf := make([]byte, 1)
+				line := func() string {
+					var s strings.Builder
+					for {
+						if _, err := c.Read(buf); err != nil || buf[0] == '\n' {
+							return s.String()
+						}
+						s.WriteByte(buf[0])
+					}
+				}
+				play(c, func(prefix string) {
+					if got := line(); !strings.HasPrefix(got, prefix) {
+						t.Errorf("the client says %q, want %s", got, prefix)
+					}
+				}, func(s string) { _, _ = io.WriteString(c, s+"\r\n") })
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestOddServers(t *testing.T) {
+	for _, c := range []struct {
+		name, outcome, text string
+		play                func(c net.Conn, expect func(string), say func(string))
+	}{
+		{"no ESMTP, no pipelining", "sent", "", func(_ net.Conn, expect func(string), say func(string)) {
+			say("220 old.example")
+			expect("EHLO mx.msg.example.com")
+			say("500 what?")
+			expect("HELO mx.msg.example.com")
+			say("250 old.example")
+			expect("MAIL FROM:<b-x@msg.example.com>\r")
+			say("250 ok")
+			expect("RCPT TO:<a@x.example>")
+			say("250 ok")
+			expect("DATA")
+			say("354 go on")
+			for _, l := range []string{"Subject: x", "", "..dot", "...", "..", "end", "."} {
+				expect(l)
+			}
+			say("250 taken")
+		}},
+		{"busy", "host", "421: connection refused by the receiving server", func(_ net.Conn, _ func(string), say func(string)) {
+			say("421 too many connections from 192.0.2.1")
+		}},
+		{"no service here", "host", "554 5.7.1: connection refused", func(_ net.Conn, _ func(string), say func(string)) {
+			say("554 5.7.1 go away")
+		}},
+		{"not SMTP", "host", "greeting: the receiving server's answer is not SMTP", func(_ net.Conn, _ func(string), say func(string)) {
+			say("SSH-2.0-OpenSSH")
+		}},
+		{"closes at once", "host", "greeting: the connection was closed", func(net.Conn, func(string), func(string)) {}},
+		{"wants a message for nobody", "permanent", "550 5.1.1: recipient refused", func(_ net.Conn, expect func(string), say func(string)) {
+			say("220 x")
+			expect("EHLO")
+			say("250-x\r\n250 PIPELINING")
+			expect("MAIL")
+			expect("RCPT")
+			expect("DATA")
+			say("250 ok\r\n550 5.1.1 <a@x.example> unknown\r\n354 go on")
+		}},
+		{"hates the smarthost's client", "temporary", "553 5.7.1: sender refused", func(_ net.Conn, expect func(string), say func(string)) {
+			say("220 x")
+			expect("EHLO")
+			say("250 x")
+			expect("MAIL")
+			say("553 5.7.1 not yours")
+		}},
+		{"has enough in the middle", "permanent", "552 5.3.4: message refused", func(_ net.Conn, expect func(string), say func(string)) {
+			say("220 x")
+			expect("EHLO")
+			say("250 x")
+			expect("MAIL")
+			say("250 ok")
+			expect("RCPT")
+			say("250 ok")
+			expect("DATA")
+			say("354 go on")
+			say("552 5.3.4 too much")
+			for range 7 {
+				expect("")
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q := network(t, Options{Smarthost: "smtp://" + script(t, c.play)})
+			err := q.send(t.Context(), smarthostDestination, letterTo("a@x.example", small))
+			if outcome(err) != c.outcome || err != nil && !strings.Contains(err.Error(), c.text) {
+				t.Errorf("%s: %v, want %s: %s", outcome(err), err, c.outcome, c.text)
+			}
+			if err != nil && strings.Contains(err.Error(), "@") {
+				t.Errorf("the reason holds an address: %v", err)
+			}
+		})
+	}
+}
+
+// TestStopWhileWaiting: an ended context ends every wait.
+func TestStopWhileWaiting(t *testing.T) {
+	s := newSink(t, func(s *sink) { s.slow = 5 * time.Second })
+	q := network(t, Options{Smarthost: "smtp://" + s.addr()})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	err := q.send(ctx, smarthostDestination, letterTo("slow@x.example", small))
+	if outcome(err) != "uncertain" || time.Since(began) > 2*time.Second {
+		t.Errorf("%v after %s", err, time.Since(began))
+	}
+}
+
+func TestParseSmarthost(t *testing.T) {
+	for _, c := range []struct{ url, password, want string }{
+		{"smtp://mail.example", "", "mail.example 25 false  "},
+		{"smtp://mail.example:587", "", "mail.example 587 false  "},
+		{"smtps://user@mail.example", "pw", "mail.example 465 true user pw"},
+		{"smtps://us%40er:p%3Aw@mail.example", "", "mail.example 465 true us@er p:w"},
+		{"smtp://[2001:db8::1]:25", "", "2001:db8::1 25 false  "},
+		{"smtps://user@mail.example", "", "error"},
+		{"mail.example:25", "", "error"},
+		{"http://mail.example", "", "error"},
+		{"smtp://", "", "error"},
+		{"smtp://%zz", "", "error"},
+	} {
+		got := "error"
+		if s, err := parseSmarthost(c.url, c.password); err == nil {
+			got = fmt.Sprint(s.host, " ", s.port, " ", s.implicitTLS, " ", s.user, " ", s.password)
+		} else if strings.Contains(err.Error(), "pw") {
+			t.Errorf("%s: the error holds the password: %v", c.url, err)
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.url, got, c.want)
+		}
+	}
+}
+
+func TestQuoteLocal(t *testing.T) {
+	for in, want := range map[string]string{
+		"tess": "tess", "a.b+c": "a.b+c", "jürgen": "jürgen", "a b": `"a b"`, `a"b\c`: `"a\"b\\c"`, "a..b": `"a..b"`, ".a": `".a"`,
+	} {
+		if got := quoteLocal(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+var _ smtp.AuthSession = (*sinkSession)(nil)

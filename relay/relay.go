@@ -1,0 +1,195 @@
+// Package relay is the way of a message: identify who writes in which thread,
+// sanitize, file and notify. Its doors (ingress, submission, web) differ only
+// in how they prove the writer; they all end in a Pipeline.
+//
+// What a Pipeline accepts is on disk when it returns: the message in every
+// participant's mailbox, the thread, and the notifications in the queue, in
+// one transaction. What it does not accept it refuses with a *Refusal, in
+// words for a person; any other error is the relay's own fault and temporary.
+// A Pipeline holds no goroutine and no state of its own: all state is in the
+// store.
+package relay
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/stagedoor/stagedoor/relay/sanitize"
+	"github.com/stagedoor/stagedoor/relay/senderauth"
+	"github.com/stagedoor/stagedoor/relay/spool"
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// Options configure a Pipeline.
+type Options struct {
+	Store        *store.Store
+	Domain       string // every alias and contact address ends in it; lower-case A-labels
+	Brand        string // "Sam Casting via Backstage"
+	BaseURL      string // of the relay's links; may be empty
+	Operator     string // real address that postmaster@ and so on go to; empty: none
+	TypedAddress sanitize.Typed
+	Groups       bool   // To and Cc of one message share a thread
+	TempDir      string // for messages over spool.MemoryLimit
+	Logger       *slog.Logger
+	Now          func() time.Time // nil: time.Now
+}
+
+// Pipeline takes messages from the doors to both mailboxes. It is safe for
+// concurrent use.
+type Pipeline struct{ o Options }
+
+// New returns a Pipeline.
+func New(o Options) *Pipeline {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.TypedAddress == "" {
+		o.TypedAddress = sanitize.TypedAllow
+	}
+	return &Pipeline{o: o}
+}
+
+// Inbound is a message that came by SMTP or LMTP.
+type Inbound struct {
+	ReversePath string // empty for <>
+	Targets     []Target
+	Message     *spool.Message
+	Auth        senderauth.Result
+	// NeverRefuse: the client has answered for the message already (LMTP
+	// behind an MTA, which would bounce): hold or record instead of refusing.
+	NeverRefuse bool
+}
+
+// Receive takes an inbound message. It returns one error for each target. On
+// the MX they are all nil (the message is durably filed or recorded) or all
+// the same refusal: SMTP has one answer for all recipients, and a sender that
+// hears no must not have been heard by half of them. With NeverRefuse a
+// refusal becomes a held or recorded message, so that only temporary errors
+// are left.
+func (p *Pipeline) Receive(ctx context.Context, in Inbound) []error {
+	errs := make([]error, len(in.Targets))
+	if in.NeverRefuse {
+		for i, t := range in.Targets {
+			errs[i] = p.receiveOrHold(ctx, in, t)
+		}
+		return errs
+	}
+	err := p.receive(ctx, in, in.Targets)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
+
+func (p *Pipeline) receive(ctx context.Context, in Inbound, targets []Target) error {
+	head, err := readHead(in.Message.Open())
+	if err != nil {
+		return err
+	}
+	var people []Target
+	for _, t := range targets {
+		switch t.Kind {
+		case threading.RecipientBounce, threading.RecipientOperator:
+		default:
+			people = append(people, t)
+		}
+	}
+	why := head.automatic(in.ReversePath)
+	var plan *plan
+	if len(people) > 0 && why == "" {
+		writer, err := p.proveWriter(ctx, in.Auth, people)
+		if err != nil {
+			return err
+		}
+		if plan, err = p.plan(ctx, writer, people, head); err != nil {
+			return err
+		}
+	}
+	// From here on nothing is refused for its recipients.
+	if plan != nil {
+		if err := p.file(ctx, plan, head, in.Message); err != nil {
+			return err
+		}
+	}
+	for _, t := range targets {
+		var err error
+		switch {
+		case t.Kind == threading.RecipientBounce:
+			err = p.o.Store.Record(ctx, "bounce", t.Bounce, "answer to a notification's reverse-path")
+		case t.Kind == threading.RecipientOperator:
+			err = p.toOperator(ctx, t, head, in.Message, "")
+		case why != "":
+			err = p.o.Store.Record(ctx, "automatic", t.Alias.ThreadID, why)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receiveOrHold is receive for one target of an MTA that has said 250 already.
+func (p *Pipeline) receiveOrHold(ctx context.Context, in Inbound, t Target) error {
+	err := p.receive(ctx, in, []Target{t})
+	var r *Refusal
+	if !errors.As(err, &r) || r.Temporary() {
+		return err
+	}
+	if t.Kind != threading.RecipientAlias || errors.Is(err, errForged) && in.Auth.Policy == senderauth.PolicyReject {
+		return p.o.Store.Record(ctx, "refused", t.Alias.ThreadID, r.Text)
+	}
+	raw, rerr := io.ReadAll(in.Message.Open())
+	if rerr != nil {
+		return rerr
+	}
+	local, _ := splitRecipient(t.Address)
+	return p.o.Store.Hold(ctx, store.Held{MemberID: t.Alias.ViewerID, Recipient: local, Reason: r.Text, Raw: raw, HeldAt: p.o.Now()})
+}
+
+// Submit takes a message from a mail client whose member is proven. All
+// targets are filed in one transaction, or none.
+func (p *Pipeline) Submit(ctx context.Context, writer threading.Member, targets []Target, msg *spool.Message) error {
+	head, err := readHead(msg.Open())
+	if err != nil {
+		return err
+	}
+	if why := head.automatic("submission"); why != "" {
+		// A client's read receipt or vacation notice: taken, and gone no further.
+		return p.o.Store.Record(ctx, "automatic", 0, why)
+	}
+	var people []Target
+	for _, t := range targets {
+		if t.Kind != threading.RecipientOperator {
+			people = append(people, t)
+		}
+	}
+	if len(people) > 0 {
+		plan, err := p.plan(ctx, writer, people, head)
+		if err != nil {
+			return err
+		}
+		plan.byClient = true
+		if err := p.file(ctx, plan, head, msg); err != nil {
+			return err
+		}
+	}
+	for _, t := range targets {
+		if t.Kind == threading.RecipientOperator {
+			addrs, err := p.o.Store.Addresses(ctx, writer.ID)
+			if err != nil {
+				return err
+			}
+			if err := p.toOperator(ctx, t, head, msg, addrs[0].Real); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

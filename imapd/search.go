@@ -91,8 +91,6 @@ type query struct {
 	s       *Session
 	want    store.Want
 	needles map[string]string // folded, by what the client wrote
-	sets    map[imap.NumSet]threading.UIDSet
-	depth   int
 }
 
 // prepare finds out what has to be read.

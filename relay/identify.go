@@ -25,7 +25,7 @@ func (p *Pipeline) proveWriter(ctx context.Context, auth senderauth.Result, targ
 		holder = t.Alias.ViewerID
 	}
 	if auth.FromError != "" {
-		return threading.Member{}, refuse(550, 5, 7, 1, "We can't tell who wrote this message: %s", auth.FromError)
+		return threading.Member{}, refuse(550, 5, 7, 1, "We can't tell who wrote this message: %s.", auth.FromError)
 	}
 	if !auth.Aligned && auth.TempError {
 		return threading.Member{}, errAuthTemporary

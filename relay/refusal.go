@@ -40,6 +40,5 @@ var (
 	errOwnRole       = refuse(550, 5, 1, 3, "This is a role of your own production: write to the member you want to reach instead.")
 	errOutside       = refuse(550, 5, 7, 1, "You can only write to members here, at their contact address or by replying to their message. For other mail use your own mail account.")
 	errNoRecipient   = refuse(554, 5, 5, 1, "No valid recipient was given.")
-	errInternal      = refuse(451, 4, 3, 0, "Something went wrong on our side. Your message was not accepted; please try again later.")
 	errLeak          = refuse(554, 5, 6, 0, "We could not make sure that this message keeps your e-mail address private, so it was not delivered.")
 )

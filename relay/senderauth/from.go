@@ -60,11 +60,11 @@ func (a addrSpec) equal(b addrSpec) bool {
 
 // The reasons why From is no proof, in words for the writer.
 var (
-	errNoFrom    = errors.New("it has no From field.")
-	errManyFrom  = errors.New("it has more than one From field.")
-	errGroup     = errors.New("From names a group instead of one person.")
-	errAddresses = errors.New("From must hold exactly one e-mail address.")
-	errFrom      = errors.New("the address in From is not valid.")
+	errNoFrom    = errors.New("it has no From field")
+	errManyFrom  = errors.New("it has more than one From field")
+	errGroup     = errors.New("its From field names a group instead of one person")
+	errAddresses = errors.New("its From field must hold exactly one e-mail address")
+	errFrom      = errors.New("the address in its From field is not valid")
 )
 
 // fromAddress returns the one author address. What a display name says counts

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/stagedoor/stagedoor/config"
+	"github.com/stagedoor/stagedoor/imapd"
+	"github.com/stagedoor/stagedoor/imapd/wire"
+	"github.com/stagedoor/stagedoor/relay"
+	"github.com/stagedoor/stagedoor/relay/certs"
+	"github.com/stagedoor/stagedoor/relay/ingress"
+	"github.com/stagedoor/stagedoor/relay/notify"
+	"github.com/stagedoor/stagedoor/relay/outbound"
+	"github.com/stagedoor/stagedoor/relay/senderauth"
+	"github.com/stagedoor/stagedoor/relay/submission"
+	"github.com/stagedoor/stagedoor/relay/web"
+	"github.com/stagedoor/stagedoor/threading/login"
+)
+
+// Within stopTime, the doors and the queue's workers get drainTime to finish;
+// the rest is for closing the store.
+const drainTime = 8 * time.Second
+
+// daemon is everything that serve runs, wired together. It is made by
+// newDaemon and used from one goroutine. It owns one goroutine for each
+// listener and one for the queue; all end in stop.
+type daemon struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	open     *open
+	pipeline *relay.Pipeline
+
+	certs      *certs.Source
+	smtp, lmtp *ingress.Server
+	submission *submission.Server
+	imap       *wire.Server
+	web        *web.Server
+	queue      *outbound.Queue
+
+	// bound are the addresses that the listeners got, by service; start sets
+	// them.
+	bound struct {
+		smtp, lmtp, submission, submissionTLS, imap, imapTLS, http, httpTLS []string
+	}
+	// failed tells, once, that a listener gave up.
+	failed chan error
+
+	services  []service
+	listeners []net.Listener
+	serving   sync.WaitGroup
+	stopQueue context.CancelFunc
+}
+
+// service is a door's listen addresses and what serves them.
+type service struct {
+	key       string // of the configuration
+	addresses []string
+	bound     *[]string
+	serve     func(net.Listener) error
+}
+
+// newDaemon opens the store and makes every part; nothing listens yet. On an
+// error nothing is left open.
+func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daemon, error) {
+	o, err := openStore(ctx, cfg, log, true)
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{cfg: cfg, log: log, open: o, failed: make(chan error, 1)}
+	for _, wire := range []func() error{d.wireRelay, d.wireQueue, d.wireDoors} {
+		if err := wire(); err != nil {
+			return nil, errors.Join(err, o.Close())
+		}
+	}
+	d.services = d.listServices()
+	return d, nil
+}
+
+// wireRelay makes what the doors share.
+func (d *daemon) wireRelay() (err error) {
+	if d.pipeline, err = d.open.pipeline(); err != nil {
+		return err
+	}
+	d.certs, err = certs.New(certs.Options{
+		CertFile: d.cfg.TLS.CertFile, KeyFile: d.cfg.TLS.KeyFile,
+		SelfSignedDir: filepath.Dir(d.cfg.Storage.KeyFile),
+		Names:         []string{d.cfg.Hostname, d.cfg.Domain},
+	})
+	if err != nil {
+		return d.cfg.Problem("tls.cert_file", "%s", err)
+	}
+	return nil
+}
+
+// wireQueue makes what delivers the queue.
+func (d *daemon) wireQueue() error {
+	key, err := dkimKey(d.cfg)
+	if err != nil {
+		return err
+	}
+	signer, err := outbound.NewSigner(d.cfg.Domain, key)
+	if err != nil {
+		return d.cfg.Problem("dkim.key_file", "%s", err)
+	}
+	password, err := d.cfg.SmarthostPassword()
+	if err != nil {
+		return err
+	}
+	d.queue, err = outbound.New(outbound.Options{
+		Store: d.open.Store,
+		Renderer: notify.New(notify.Options{
+			Store: d.open.Store, Brand: d.cfg.Brand, BaseURL: d.cfg.HTTP.BaseURL, SupportURL: d.cfg.SupportURL,
+		}),
+		Domain: d.cfg.Domain, Hostname: d.cfg.Hostname, Operator: d.cfg.Operator, Signer: signer,
+		Smarthost: d.cfg.Outbound.Smarthost, SmarthostPassword: password, Resolver: d.cfg.DNS.Resolver,
+		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Logger: d.log,
+	})
+	if err != nil {
+		return d.cfg.Problem("outbound.smarthost", "%s", err)
+	}
+	return nil
+}
+
+// wireDoors makes the servers.
+func (d *daemon) wireDoors() error {
+	c, limits := d.cfg, d.cfg.Limits
+	signIn := login.New(login.Options{Store: d.open.Store, Domain: c.Domain})
+	door := ingress.Options{
+		Pipeline: d.pipeline, Hostname: c.Hostname, TempDir: c.Storage.TempDir, MaxMessageSize: int64(c.SMTP.MaxMessageSize),
+		MaxRecipients: limits.MaxRecipients, MaxConnections: limits.Connections, MaxPerIP: limits.ConnectionsPerIP, Logger: d.log,
+	}
+	auth := senderauth.Options{Resolver: c.DNS.Resolver, Envelope: c.SenderAuth.Policy == config.PolicyEnvelope}
+
+	smtp := door
+	smtp.Auth, smtp.TLSConfig = senderauth.New(auth), d.certs.TLSConfig(false)
+	d.smtp = ingress.New(smtp)
+
+	// Only what comes by LMTP went through the server whose word is taken.
+	lmtp := door
+	auth.TrustedAuthservID = c.SenderAuth.TrustedAuthservID
+	lmtp.LMTP, lmtp.Auth = true, senderauth.New(auth)
+	d.lmtp = ingress.New(lmtp)
+
+	d.submission = submission.New(submission.Options{
+		Pipeline: d.pipeline, Login: signIn, Hostname: c.Hostname, TLSConfig: d.certs.TLSConfig(true),
+		InsecureAuth: c.Submission.AllowInsecureAuth, TempDir: c.Storage.TempDir, MaxMessageSize: int64(c.SMTP.MaxMessageSize),
+		MaxRecipients: limits.MaxRecipients, MaxConnections: limits.Connections, MaxPerIP: limits.ConnectionsPerIP, Logger: d.log,
+	})
+	d.imap = wire.New(wire.Options{
+		IMAP: imapd.New(imapd.Options{
+			Store: d.open.Store, Login: signIn, MaxMessageSize: int64(c.SMTP.MaxMessageSize),
+			SessionsPerMember: limits.SessionsPerMember, Logger: d.log,
+		}),
+		TLSConfig: d.certs.TLSConfig(true), InsecureAuth: c.IMAP.AllowInsecureAuth,
+		MaxConnections: limits.Connections, MaxConnectionsPerIP: limits.ConnectionsPerIP, Logger: d.log,
+	})
+	d.web = web.New(web.Options{Ready: d.open.Ping, Logger: d.log})
+	return nil
+}
+
+// listServices says which listen addresses lead to which server.
+func (d *daemon) listServices() []service {
+	c, b := d.cfg, &d.bound
+	withTLS := func(serve func(net.Listener, bool) error, implicit bool) func(net.Listener) error {
+		return func(l net.Listener) error { return serve(l, implicit) }
+	}
+	return []service{
+		{"smtp.listen", c.SMTP.Listen, &b.smtp, d.smtp.Serve},
+		{"lmtp.listen", c.LMTP.Listen, &b.lmtp, d.lmtp.Serve},
+		{"submission.listen", c.Submission.Listen, &b.submission, withTLS(d.submission.Serve, false)},
+		{"submission.listen_tls", c.Submission.ListenTLS, &b.submissionTLS, withTLS(d.submission.Serve, true)},
+		{"imap.listen", c.IMAP.Listen, &b.imap, withTLS(d.imap.Serve, false)},
+		{"imap.listen_tls", c.IMAP.ListenTLS, &b.imapTLS, withTLS(d.imap.Serve, true)},
+		{"http.listen", c.HTTP.Listen, &b.http, d.web.Serve},
+		{"http.listen_tls", c.HTTP.ListenTLS, &b.httpTLS, func(l net.Listener) error {
+			return d.web.Serve(tls.NewListener(l, d.certs.TLSConfig(true)))
+		}},
+	}
+}
+
+// start binds all listeners, then serves on them. If one can't be bound, none
+// is served and the error says which key it is. Either way stop follows.
+func (d *daemon) start() error {
+	var doors []func()
+	for _, s := range d.services {
+		for _, address := range s.addresses {
+			l, err := listen(d.cfg, s.key, address)
+			if err != nil {
+				d.closeListeners()
+				return err
+			}
+			d.listeners = append(d.listeners, l)
+			*s.bound = append(*s.bound, l.Addr().String())
+			doors = append(doors, func() {
+				d.log.Info("listening", "service", s.key, "address", l.Addr().String())
+				d.serving.Go(func() { d.serveOn(s, l) })
+			})
+		}
+	}
+	for _, open := range doors {
+		open()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.stopQueue = cancel
+	d.serving.Go(func() {
+		if err := d.queue.Run(ctx); err != nil {
+			d.log.Error("what became of some deliveries could not be written down; they are tried again", "error", err)
+		}
+	})
+	return nil
+}
+
+// serveOn serves until the listener closes.
+func (d *daemon) serveOn(s service, l net.Listener) {
+	if err := s.serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
+		select {
+		case d.failed <- fmt.Errorf("%s: %w", s.key, err):
+		default: // one is enough
+		}
+	}
+}
+
+func (d *daemon) closeListeners() {
+	for _, l := range d.listeners {
+		_ = l.Close()
+	}
+	d.listeners = nil
+}
+
+// stop stops accepting, lets the transactions and deliveries under way finish
+// within drainTime, and closes the store. New work hears 421 or BYE. What
+// ctx cuts off is on disk or its sender got no 250. The queue stops beside the
+// doors: what they still file waits in it for the next start.
+func (d *daemon) stop(ctx context.Context) error {
+	drain, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	d.web.Stopping()
+	if d.stopQueue != nil {
+		d.stopQueue()
+	}
+	var doors sync.WaitGroup
+	for _, shutdown := range []func(context.Context) error{d.smtp.Shutdown, d.lmtp.Shutdown, d.submission.Shutdown, d.imap.Shutdown} {
+		doors.Go(func() {
+			if err := shutdown(drain); err != nil {
+				d.log.Warn("a door was not done in time", "error", err)
+			}
+		})
+	}
+	doors.Wait()
+	err := d.web.Shutdown(drain)
+	d.closeListeners()
+	d.await(ctx)
+	return errors.Join(err, d.open.Close())
+}
+
+// await waits for the listeners' and the queue's goroutines until ctx ends.
+func (d *daemon) await(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.serving.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		d.log.Warn("stopping without waiting for deliveries under way; they are tried again at the next start")
+	}
+}
+
+// reload reads the certificate files again. On an error the old certificate
+// stays.
+func (d *daemon) reload() error { return d.certs.Reload() }

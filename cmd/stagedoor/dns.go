@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stagedoor/stagedoor/config"
+	"github.com/stagedoor/stagedoor/relay/dns"
+)
+
+// dnsTime bounds dns check.
+const dnsTime = 30 * time.Second
+
+func newDNSCommand(s *site) *cobra.Command {
+	return group("dns", "Say what to put into DNS, and whether it is there", newDNSRecordsCommand(s), newDNSCheckCommand(s))
+}
+
+// ipFlag adds --ip.
+func ipFlag(cmd *cobra.Command) *[]string {
+	return cmd.Flags().StringArray("ip", nil, "public address of this server; may be repeated (default: what its interfaces have)")
+}
+
+func newDNSRecordsCommand(s *site) *cobra.Command {
+	cmd := jsonFlag(&cobra.Command{Use: "records", Short: "Print the records to publish", Args: takes()})
+	zone := cmd.Flags().Bool("zone", false, "print lines of a zone file")
+	ips := ipFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		records, _, err := s.records(*ips)
+		if err != nil {
+			return err
+		}
+		write := dns.WriteTable
+		if *zone {
+			write = dns.WriteZone
+		}
+		if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
+			write = dns.WriteJSON
+		}
+		return write(cmd.OutOrStdout(), records)
+	}
+	return cmd
+}
+
+func newDNSCheckCommand(s *site) *cobra.Command {
+	cmd := jsonFlag(&cobra.Command{Use: "check", Short: "Say which of the records are published; status 1 if one is missing or wrong", Args: takes()})
+	ips := ipFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		records, cfg, err := s.records(*ips)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), dnsTime)
+		defer cancel()
+		findings, err := dns.Check(ctx, cfg.DNS.Resolver, records)
+		if err != nil {
+			return fmt.Errorf("check the records: %w", err)
+		}
+		if findings == nil {
+			findings = []dns.Finding{}
+		}
+		if err := show(cmd, findings, func(w io.Writer) {
+			for _, f := range findings {
+				row(w, string(f.State), f.Type, f.Name, f.Problem)
+			}
+		}); err != nil {
+			return err
+		}
+		wrong := 0
+		for _, f := range findings {
+			if f.Wrong() {
+				wrong++
+			}
+		}
+		if wrong > 0 {
+			return fmt.Errorf("%d of %d records are not as they should be (stagedoor dns records prints them)", wrong, len(findings))
+		}
+		return nil
+	}
+	return cmd
+}
+
+// records returns the records of the site.
+func (s *site) records(ips []string) ([]dns.Record, *config.Config, error) {
+	var given []netip.Addr
+	for _, text := range ips {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			return nil, nil, usagef("--ip %q is not an IP address", text)
+		}
+		given = append(given, ip)
+	}
+	cfg, err := s.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	if given == nil {
+		given = publicAddresses(cfg.SMTP.Listen)
+	}
+	key, err := dkimKey(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	o := dns.Options{
+		DKIM:   []dns.DKIMKey{{Selector: key.Selector, Public: key.Private.Public()}},
+		Domain: cfg.Domain, Hostname: cfg.Hostname, IPs: given,
+		SubmissionTLS: port(cfg.Submission.ListenTLS), Submission: port(cfg.Submission.Listen),
+		IMAPTLS: port(cfg.IMAP.ListenTLS), IMAP: port(cfg.IMAP.Listen),
+	}
+	if u, err := url.Parse(cfg.Outbound.Smarthost); err == nil {
+		o.Smarthost = u.Hostname()
+	}
+	records, err := dns.Records(o)
+	return records, cfg, err
+}
+
+// port is the port of the first listen address; 0 for none.
+func port(addresses []string) uint16 {
+	if len(addresses) == 0 {
+		return 0
+	}
+	_, text, _ := net.SplitHostPort(addresses[0])
+	n, _ := strconv.ParseUint(text, 10, 16) // checked by package config
+	return uint16(n)
+}
+
+// publicAddresses are the addresses at which the internet reaches the
+// listeners, as far as this machine's interfaces show them: behind an address
+// translation, none.
+func publicAddresses(listen []string) []netip.Addr {
+	var v4, v6 bool
+	var list []netip.Addr
+	add := func(ip netip.Addr) {
+		ip = ip.Unmap()
+		if ip.IsGlobalUnicast() && !ip.IsPrivate() && !slices.Contains(list, ip) {
+			list = append(list, ip)
+		}
+	}
+	for _, address := range listen {
+		host, _, _ := net.SplitHostPort(address)
+		ip, err := netip.ParseAddr(host)
+		switch {
+		case host == "", err == nil && ip == netip.IPv6Unspecified(): // Go listens on both families
+			v4, v6 = true, true
+		case err == nil && ip.IsUnspecified():
+			v4 = true
+		case err == nil:
+			add(ip)
+		}
+	}
+	interfaces, _ := net.InterfaceAddrs() // an error shows no address, as if there were none
+	for _, a := range interfaces {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			if ip := prefix.Addr().Unmap(); ip.Is4() && v4 || ip.Is6() && v6 {
+				add(ip)
+			}
+		}
+	}
+	return list
+}

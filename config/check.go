@@ -1,0 +1,321 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/idna"
+
+	"github.com/stagedoor/stagedoor/threading"
+)
+
+// Bounds of values.
+const (
+	minMessage = 64 * KB
+	maxMessage = 200 * MB
+	// maxDomain leaves room for a local part of 64 octets and the @ within the
+	// 254 octets of an address (RFC 5321 section 4.5.3.1.3).
+	maxDomain = 254 - threading.MaxLocalPart - 1
+)
+
+// checker collects what is wrong with the values.
+type checker struct {
+	*Config
+	problems Problems
+}
+
+func (c *checker) problem(key, format string, args ...any) {
+	c.problems = append(c.problems, c.origin.problem(key, format, args...))
+}
+
+// check looks at every value and brings names to their canonical form.
+func (c *Config) check() Problems {
+	k := &checker{Config: c}
+	k.names()
+	k.urls()
+	k.storage()
+	k.listeners()
+	k.tls()
+	k.outbound()
+	k.senderAuth()
+	k.limits()
+	k.enums(reflect.ValueOf(c).Elem(), "")
+	k.problems.sort()
+	return k.problems
+}
+
+// names checks domain, hostname, brand and operator.
+func (c *checker) names() {
+	switch {
+	case c.Domain == "":
+		c.problem("domain", "is missing: set the domain of the relay's addresses, such as domain = %q", exampleDomain)
+	default:
+		c.Domain = c.hostName("domain", c.Domain)
+		if len(c.Domain) > maxDomain {
+			c.problem("domain", "is longer than %d octets: addresses in it would be too long (RFC 5321 section 4.5.3.1.3)", maxDomain)
+		}
+	}
+	if c.Hostname != "" {
+		c.Hostname = c.hostName("hostname", c.Hostname)
+	}
+	if err := threading.CheckName(c.Brand); err != nil {
+		c.problem("brand", "%s", err)
+	}
+	if c.Operator != "" {
+		c.Operator = c.address("operator", c.Operator)
+	}
+}
+
+// hostName returns the A-label form of a host name.
+func (c *checker) hostName(key, name string) string {
+	ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(name, "."))
+	ascii = strings.ToLower(ascii)
+	if _, ipErr := netip.ParseAddr(strings.Trim(name, "[]")); ipErr == nil {
+		c.problem(key, "%q is an IP address: a name is needed", name)
+	} else if err != nil || ascii == "" || !isHostName(ascii) {
+		c.problem(key, "%q is not a host name: use labels of letters, digits and hyphens, parted by dots", name)
+	}
+	return ascii
+}
+
+// isHostName checks the lengths of RFC 1035 section 2.3.4 and the characters
+// of RFC 1123 section 2.1.
+func isHostName(name string) bool {
+	if len(name) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "-") != label ||
+			strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// address checks the address of a person outside the domain. It is never
+// repeated in an error.
+func (c *checker) address(key, address string) string {
+	canonical, err := threading.Canonical(address)
+	if err != nil {
+		c.problem(key, "is not an e-mail address: %s", err)
+		return address
+	}
+	domain := canonical[strings.LastIndexByte(canonical, '@')+1:]
+	if c.Domain != "" && (domain == c.Domain || strings.HasSuffix(domain, "."+c.Domain)) {
+		c.problem(key, "is in the relay's own domain: name a mailbox elsewhere, or mail to it would go round in circles")
+	}
+	return address
+}
+
+// urls checks the addresses of web pages.
+func (c *checker) urls() {
+	for key, value := range map[string]*string{
+		"support_url": &c.SupportURL, "safety_url": &c.SafetyURL, "http.base_url": &c.HTTP.BaseURL,
+	} {
+		if *value == "" {
+			continue
+		}
+		u, err := url.Parse(*value)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil ||
+			strings.ContainsAny(*value, " \t\r\n<>\"") {
+			c.problem(key, "%q is not a web address: write one such as \"https://example.com/help\"", *value)
+			continue
+		}
+		if key != "http.base_url" {
+			continue
+		}
+		if u.RawQuery != "" || u.Fragment != "" {
+			c.problem(key, "must end with the host or a path: links are made by adding to it")
+		}
+		*value = strings.TrimSuffix(*value, "/")
+	}
+}
+
+func (c *checker) storage() {
+	const key = "storage.dsn"
+	path, ok := strings.CutPrefix(c.Storage.DSN, sqlitePrefix)
+	switch {
+	case strings.HasPrefix(c.Storage.DSN, "postgres:"), strings.HasPrefix(c.Storage.DSN, "postgresql:"):
+		c.problem(key, "this version keeps its data in SQLite, not in PostgreSQL: write \"sqlite:PATH\", such as \"sqlite:/var/lib/stagedoor/stagedoor.db\"")
+	case !ok:
+		c.problem(key, "must be \"sqlite:PATH\", such as \"sqlite:/var/lib/stagedoor/stagedoor.db\"")
+	case path == "", strings.HasSuffix(path, "/"), strings.ContainsAny(path, "?#\x00"), strings.HasPrefix(path, ":"):
+		c.problem(key, "%q names no file: write \"sqlite:\" and the path of a file, without options", c.Storage.DSN)
+	}
+	if c.Storage.KeyFile == "" {
+		c.problem("storage.key_file", "is empty: name the file that keeps the key; it is made on first start")
+	}
+	if c.SMTP.MaxMessageSize < minMessage || c.SMTP.MaxMessageSize > maxMessage {
+		c.problem("smtp.max_message_size", "%s is outside %s to %s", c.SMTP.MaxMessageSize, minMessage, maxMessage)
+	}
+}
+
+// listeners checks the listen addresses, each on its own and against one
+// another.
+func (c *checker) listeners() {
+	taken := map[string]string{}
+	for _, l := range []struct {
+		key  string
+		list []string
+		unix bool
+	}{
+		{"smtp.listen", c.SMTP.Listen, false},
+		{"lmtp.listen", c.LMTP.Listen, true},
+		{"submission.listen", c.Submission.Listen, false},
+		{"submission.listen_tls", c.Submission.ListenTLS, false},
+		{"imap.listen", c.IMAP.Listen, false},
+		{"imap.listen_tls", c.IMAP.ListenTLS, false},
+		{"http.listen", c.HTTP.Listen, true},
+		{"http.listen_tls", c.HTTP.ListenTLS, false},
+	} {
+		for _, address := range l.list {
+			c.listenAddress(l.key, address, l.unix)
+			if other, ok := taken[address]; ok && !strings.HasSuffix(address, ":0") {
+				c.problem(l.key, "%q is taken by %s: each listener needs an address of its own", address, other)
+			}
+			taken[address] = l.key
+		}
+	}
+	for _, l := range []struct {
+		section  string
+		list     []string
+		insecure bool
+	}{
+		{"submission", c.Submission.Listen, c.Submission.AllowInsecureAuth},
+		{"imap", c.IMAP.Listen, c.IMAP.AllowInsecureAuth},
+	} {
+		i := slices.IndexFunc(l.list, func(a string) bool { return !Loopback(a) })
+		if l.insecure && i >= 0 {
+			c.problem(l.section+".allow_insecure_auth", "would take passwords in the clear from other machines, because %s.listen has %q: set it to false, or listen on 127.0.0.1 only", l.section, l.list[i])
+		}
+	}
+	if len(c.LMTP.Listen) > 0 && c.SenderAuth.TrustedAuthservID == "" {
+		c.problem("lmtp.listen", "needs sender_auth.trusted_authserv_id: set it to the authserv-id that the mail server in front writes into Authentication-Results (RFC 8601)")
+	}
+}
+
+// listenAddress checks one "host:port" or "unix:path".
+func (c *checker) listenAddress(key, address string, unix bool) {
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
+		switch {
+		case !unix:
+			c.problem(key, "%q: this listener needs the peer's IP address, which a Unix socket doesn't tell: write host:port", address)
+		case path == "":
+			c.problem(key, "%q names no socket: write \"unix:\" and a path", address)
+		case len(path) > 100:
+			c.problem(key, "%q: the path of a Unix socket may have 100 octets at most", address)
+		}
+		return
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		c.problem(key, "%q is no listen address: write host:port, such as \"127.0.0.1:2525\" or \"[::1]:2525\"", address)
+		return
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		c.problem(key, "%q: the port must be a number from 0 to 65535 (0: any free one)", address)
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "" && !isHostName(strings.ToLower(host)) {
+		c.problem(key, "%q: the host must be an IP address, a name, or nothing for all addresses of this machine", address)
+	}
+}
+
+func (c *checker) tls() {
+	switch {
+	case c.TLS.CertFile != "" && c.TLS.KeyFile == "":
+		c.problem("tls.cert_file", "needs tls.key_file beside it")
+	case c.TLS.CertFile == "" && c.TLS.KeyFile != "":
+		c.problem("tls.key_file", "needs tls.cert_file beside it")
+	}
+	if c.TLS.ACMEEmail != "" {
+		c.problem("tls.acme_email", "this version does not get certificates by ACME itself: let a tool such as certbot keep the files, name them in tls.cert_file and tls.key_file, and have it run systemctl reload stagedoor")
+	}
+}
+
+func (c *checker) outbound() {
+	if c.Outbound.Smarthost != "" {
+		c.smarthost()
+	} else if c.Outbound.SmarthostPasswordFile != "" {
+		c.problem("outbound.smarthost_password_file", "is of no use without outbound.smarthost")
+	}
+	if !isHostName(c.DKIM.Selector) {
+		c.problem("dkim.selector", "%q can't be part of a DNS name: use lower-case letters, digits and hyphens", c.DKIM.Selector)
+	}
+	if c.DNS.Resolver != "" {
+		if a, err := netip.ParseAddrPort(c.DNS.Resolver); err != nil || a.Port() == 0 {
+			c.problem("dns.resolver", "%q is not IP:port, such as \"127.0.0.1:53\" or \"[::1]:53\"", c.DNS.Resolver)
+		}
+	}
+}
+
+// smarthost checks outbound.smarthost.
+func (c *checker) smarthost() {
+	const key = "outbound.smarthost"
+	u, err := url.Parse(c.Outbound.Smarthost)
+	if err != nil { // its text would repeat what may hold a password
+		c.problem(key, "is not a URL: write one such as \"smtp://host:25\" or \"smtps://user@host:465\"")
+		return
+	}
+	_, hasPassword := u.User.Password()
+	_, portErr := strconv.ParseUint(u.Port(), 10, 16)
+	switch {
+	case u.Scheme != "smtp" && u.Scheme != "smtps":
+		c.problem(key, "must begin with smtp:// (STARTTLS where offered) or smtps:// (TLS from the first octet)")
+	case u.Hostname() == "":
+		c.problem(key, "names no host: write one such as \"smtp://host:25\"")
+	case u.Port() != "" && portErr != nil:
+		c.problem(key, "the port must be a number up to 65535")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		c.problem(key, "must end with the host and port")
+	case hasPassword:
+		c.problem(key, "holds a password: write it to a file (mode 0600) and name that in outbound.smarthost_password_file")
+	case u.User.Username() != "" && c.Outbound.SmarthostPasswordFile == "":
+		c.problem(key, "names a user: set outbound.smarthost_password_file as well")
+	case u.User.Username() == "" && c.Outbound.SmarthostPasswordFile != "":
+		c.problem("outbound.smarthost_password_file", "is of no use while outbound.smarthost names no user (smtps://user@host:465)")
+	}
+}
+
+func (c *checker) senderAuth() {
+	id := c.SenderAuth.TrustedAuthservID
+	if strings.ContainsAny(id, " \t\r\n;\"()=/") {
+		c.problem("sender_auth.trusted_authserv_id", "%q is not an authserv-id: write the one word that stands first in the Authentication-Results field, such as \"mail.example.com\"", id)
+	}
+}
+
+func (c *checker) limits() {
+	for _, l := range []struct {
+		key        string
+		value, max int
+	}{
+		{"limits.max_recipients", c.Limits.MaxRecipients, 1000},
+		{"limits.connections", c.Limits.Connections, 100000},
+		{"limits.connections_per_ip", c.Limits.ConnectionsPerIP, 100000},
+		{"limits.sessions_per_member", c.Limits.SessionsPerMember, 1000},
+	} {
+		if l.value < 1 || l.value > l.max {
+			c.problem(l.key, "%d is outside 1 to %d", l.value, l.max)
+		}
+	}
+}
+
+// enums checks the values that are one of a few.
+func (c *checker) enums(v reflect.Value, section string) {
+	for i := range v.NumField() {
+		name, ok := v.Type().Field(i).Tag.Lookup("toml")
+		if !ok {
+			continue
+		}
+		if isSection(v.Field(i).Type()) {
+			c.enums(v.Field(i), name)
+		} else if e, ok := v.Field(i).Interface().(enum); ok && !slices.Contains(e.values(), v.Field(i).String()) {
+			c.problem(join(section, name), "%q is not one of %s", v.Field(i).String(), strings.Join(e.values(), ", "))
+		}
+	}
+}

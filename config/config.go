@@ -1,0 +1,175 @@
+// Package config turns relay.toml into one typed, checked Config.
+//
+// It promises: a key that is not known, a value of the wrong type and a value
+// that can't work are errors that name file, line and key and say what to do;
+// all of them are reported at once. Load reads the one file and touches
+// nothing else; CheckFiles looks at the files that the configuration names.
+//
+// The structs below are the one source of the defaults' documentation: the
+// doc tags and Default make relay.toml.example (Example) and the reference
+// (Reference), and a test holds the three together.
+//
+// A Config is not changed after Load, so that it may be read by any
+// goroutine.
+package config
+
+// Config is relay.toml. Paths are absolute, or relative to the working
+// directory, once Load has returned.
+type Config struct {
+	Domain     string `toml:"domain" doc:"Every reply alias and contact address ends in it. The one key without a default. A name with letters beyond ASCII may be written as it is; it is kept in A-labels (RFC 5891), lower case."`
+	Hostname   string `toml:"hostname" doc:"The name in EHLO, in the greeting and in TLS certificates. Empty: mx.DOMAIN."`
+	Brand      string `toml:"brand" doc:"Shown to people: \"Sam Casting via Backstage\"."`
+	Operator   string `toml:"operator" doc:"Where postmaster@, abuse@ and support@ of the domain are sent: a real address outside the domain. Empty: such mail is refused for the time being (450)."`
+	SupportURL string `toml:"support_url" doc:"A page that helps people; shown in footers."`
+	SafetyURL  string `toml:"safety_url" doc:"A page such as \"Beware of scams\"; linked from warnings, of which this version makes none."`
+
+	Storage    Storage    `toml:"storage" doc:"Where the data is kept."`
+	SMTP       SMTP       `toml:"smtp" doc:"Ingress: mail from the internet."`
+	LMTP       LMTP       `toml:"lmtp" doc:"Ingress behind another mail server that speaks LMTP (RFC 2033)."`
+	Submission Submission `toml:"submission" doc:"Mail clients send here (RFC 6409)."`
+	IMAP       IMAP       `toml:"imap" doc:"Mail clients read here."`
+	HTTP       HTTP       `toml:"http" doc:"The HTTP door. In this version it answers /healthz (alive) and /readyz (the store answers)."`
+	TLS        TLS        `toml:"tls" doc:"The certificate of all listeners. Without files a self-signed one is made on first start, with a warning."`
+	Outbound   Outbound   `toml:"outbound" doc:"How mail to members' real addresses leaves."`
+	DKIM       DKIM       `toml:"dkim" doc:"The signature on what the relay sends (RFC 6376)."`
+	SenderAuth SenderAuth `toml:"sender_auth" doc:"How the writer of a message from the internet is proven."`
+	DNS        DNS        `toml:"dns" doc:"Which DNS server is asked."`
+	Privacy    Privacy    `toml:"privacy" doc:"What members may tell each other."`
+	Threads    Threads    `toml:"threads" doc:"What a conversation is."`
+	Limits     Limits     `toml:"limits" doc:"What one message, member or remote host may use."`
+	Log        Log        `toml:"log" doc:"The log goes to standard error."`
+
+	origin origin
+}
+
+// Storage is [storage].
+type Storage struct {
+	DSN     string `toml:"dsn" doc:"sqlite:PATH, the embedded database. Relative paths start at the directory of relay.toml."`
+	KeyFile string `toml:"key_file" doc:"The key that seals real addresses; made on first start. Without it the database can't be read: back it up, elsewhere than the database."`
+	TempDir string `toml:"temp_dir" doc:"Large messages pass through this directory while they are worked on. Empty: tmp, beside the database."`
+}
+
+// SMTP is [smtp].
+type SMTP struct {
+	Listen         []string `toml:"listen" doc:"host:port, any number of them; [] closes the door. STARTTLS is offered."`
+	MaxMessageSize Size     `toml:"max_message_size" doc:"The largest message that any door takes (RFC 1870): 64KB to 200MB; 1KB is 1024 octets."`
+}
+
+// LMTP is [lmtp].
+type LMTP struct {
+	Listen []string `toml:"listen" doc:"unix:/run/stagedoor/lmtp.sock, or host:port. Needs sender_auth.trusted_authserv_id, since only the server in front saw who sent the message."`
+}
+
+// Submission is [submission].
+type Submission struct {
+	Listen            []string `toml:"listen" doc:"host:port, with STARTTLS."`
+	ListenTLS         []string `toml:"listen_tls" doc:"host:port, TLS from the first octet (RFC 8314)."`
+	AllowInsecureAuth bool     `toml:"allow_insecure_auth" doc:"Passwords without TLS; for tests, on loopback addresses only."`
+}
+
+// IMAP is [imap].
+type IMAP struct {
+	Listen            []string `toml:"listen" doc:"host:port, with STARTTLS."`
+	ListenTLS         []string `toml:"listen_tls" doc:"host:port, TLS from the first octet (RFC 8314)."`
+	AllowInsecureAuth bool     `toml:"allow_insecure_auth" doc:"Passwords without TLS; for tests, on loopback addresses only."`
+}
+
+// HTTP is [http].
+type HTTP struct {
+	Listen       []string `toml:"listen" doc:"host:port or unix:PATH, without TLS: health checks, or behind a web server."`
+	ListenTLS    []string `toml:"listen_tls" doc:"host:port, such as \":443\"."`
+	BaseURL      string   `toml:"base_url" doc:"The members' pages, such as https://msg.example.com; linked from footers, and taken out where a footer is quoted. Empty: no links."`
+	APITokenFile string   `toml:"api_token_file" doc:"A file (mode 0600) with the token that callers of the HTTP API present. This version has no API yet."`
+}
+
+// TLS is [tls].
+type TLS struct {
+	CertFile  string `toml:"cert_file" live:"content" doc:"PEM, the server's certificate first."`
+	KeyFile   string `toml:"key_file" live:"content" doc:"PEM, mode 0600 or 0640."`
+	ACMEEmail string `toml:"acme_email" doc:"Keep it empty: this version does not get certificates by ACME itself. A tool that does may write the two files and reload the daemon."`
+}
+
+// Outbound is [outbound].
+type Outbound struct {
+	Smarthost             string `toml:"smarthost" doc:"smtp://host:25 or smtps://user@host:465: all mail goes there. Empty: to each domain's MX."`
+	SmarthostPasswordFile string `toml:"smarthost_password_file" doc:"A file (mode 0600) with the password of the smarthost's user."`
+}
+
+// DKIM is [dkim].
+type DKIM struct {
+	Selector string `toml:"selector" doc:"The public key stands in DNS at SELECTOR._domainkey.DOMAIN."`
+	KeyFile  string `toml:"key_file" doc:"The private key; made on first start. Empty: dkim-SELECTOR.pem, beside storage.key_file."`
+}
+
+// SenderAuth is [sender_auth].
+type SenderAuth struct {
+	Policy            Policy `toml:"policy" doc:"aligned: SPF or DKIM passes for the domain in From. envelope: the reverse-path is the address in From; it can be forged by anybody who reaches the port: for tests on loopback, or behind a filter that checks."`
+	TrustedAuthservID string `toml:"trusted_authserv_id" doc:"Believe the Authentication-Results field (RFC 8601) with this authserv-id in what comes by LMTP. The server in front must add it, and remove it where others wrote it."`
+}
+
+// DNS is [dns].
+type DNS struct {
+	Resolver string `toml:"resolver" doc:"IP:port of the DNS server, such as 127.0.0.1:53. Empty: the system's."`
+}
+
+// Privacy is [privacy].
+type Privacy struct {
+	TypedAddress TypedAddress `toml:"typed_address" doc:"What is done with the writer's own address in the new part of a message: allow lets it pass, redact takes it out, refuse returns the message."`
+}
+
+// Threads is [threads].
+type Threads struct {
+	Groups bool `toml:"groups" doc:"true: the recipients in To and Cc of one message share one thread. false: a thread and a copy for each, who don't learn of one another."`
+}
+
+// Limits is [limits].
+type Limits struct {
+	MaxRecipients     int `toml:"max_recipients" doc:"Recipients of one message, 1 to 1000."`
+	Connections       int `toml:"connections" doc:"Open connections of each service, 1 to 100000."`
+	ConnectionsPerIP  int `toml:"connections_per_ip" doc:"Open connections of each service from one IP address (IPv6: one /64), 1 to 100000."`
+	SessionsPerMember int `toml:"sessions_per_member" doc:"Open IMAP connections of one member, 1 to 1000. Mail clients use about 5 each."`
+}
+
+// Log is [log].
+type Log struct {
+	Level  LogLevel  `toml:"level" live:"value" doc:"debug, info, warn or error. It never holds a real address, at any level."`
+	Format LogFormat `toml:"format" doc:"text or json."`
+}
+
+// Policy is sender_auth.policy.
+type Policy string
+
+// The policies.
+const (
+	PolicyAligned  Policy = "aligned"
+	PolicyEnvelope Policy = "envelope"
+)
+
+func (Policy) values() []string { return []string{string(PolicyAligned), string(PolicyEnvelope)} }
+
+// TypedAddress is privacy.typed_address.
+type TypedAddress string
+
+// What is done with a typed address.
+const (
+	TypedAllow  TypedAddress = "allow"
+	TypedRedact TypedAddress = "redact"
+	TypedRefuse TypedAddress = "refuse"
+)
+
+func (TypedAddress) values() []string {
+	return []string{string(TypedAllow), string(TypedRedact), string(TypedRefuse)}
+}
+
+// LogLevel is log.level.
+type LogLevel string
+
+func (LogLevel) values() []string { return []string{"debug", "info", "warn", "error"} }
+
+// LogFormat is log.format.
+type LogFormat string
+
+func (LogFormat) values() []string { return []string{"text", "json"} }
+
+// enum is a string type that has few values.
+type enum interface{ values() []string }

@@ -1,0 +1,119 @@
+package config
+
+import (
+	"net"
+	"path/filepath"
+	"strings"
+)
+
+// Default returns the defaults, as relay.toml.example shows them. Only Domain
+// is missing.
+func Default() *Config {
+	return &Config{
+		Brand: "Backstage",
+		Storage: Storage{
+			DSN:     "sqlite:/var/lib/stagedoor/stagedoor.db",
+			KeyFile: "/var/lib/stagedoor/secret.key",
+		},
+		SMTP:       SMTP{Listen: []string{"0.0.0.0:25"}, MaxMessageSize: 25 * MB},
+		LMTP:       LMTP{Listen: []string{}},
+		Submission: Submission{Listen: []string{"0.0.0.0:587"}, ListenTLS: []string{"0.0.0.0:465"}},
+		IMAP:       IMAP{Listen: []string{"0.0.0.0:143"}, ListenTLS: []string{"0.0.0.0:993"}},
+		HTTP:       HTTP{Listen: []string{"127.0.0.1:8080"}, ListenTLS: []string{}},
+		DKIM:       DKIM{Selector: "stagedoor"},
+		SenderAuth: SenderAuth{Policy: PolicyAligned},
+		Privacy:    Privacy{TypedAddress: TypedAllow},
+		Limits:     Limits{MaxRecipients: 100, Connections: 10000, ConnectionsPerIP: 50, SessionsPerMember: 50},
+		Log:        Log{Level: "info", Format: "text"},
+	}
+}
+
+// DevDomain is the domain of Dev where none is given. RFC 6761 section 6.3
+// keeps localhost and what is below it on this machine.
+const DevDomain = "msg.localhost"
+
+// dev returns the defaults for trying things out: every listener on loopback
+// above port 1024, data below the working directory, passwords without TLS,
+// and nothing leaves the machine (a mail catcher is expected on port 1025).
+func dev(domain string) *Config {
+	c := Default()
+	c.Domain = domain
+	c.Storage = Storage{DSN: "sqlite:stagedoor-data/stagedoor.db", KeyFile: "stagedoor-data/secret.key"}
+	c.SMTP.Listen = []string{"127.0.0.1:2525"}
+	c.Submission = Submission{Listen: []string{"127.0.0.1:2587"}, ListenTLS: []string{"127.0.0.1:2465"}, AllowInsecureAuth: true}
+	c.IMAP = IMAP{Listen: []string{"127.0.0.1:2143"}, ListenTLS: []string{"127.0.0.1:2993"}, AllowInsecureAuth: true}
+	c.HTTP.Listen = []string{"127.0.0.1:2080"}
+	c.Outbound.Smarthost = "smtp://127.0.0.1:1025"
+	c.SenderAuth.Policy = PolicyEnvelope
+	return c
+}
+
+// Dev returns a checked configuration for trying things out on one machine:
+// see LoadDev. An empty domain is DevDomain.
+func Dev(domain string) (*Config, error) { return LoadDev("", domain) }
+
+// complete derives what was left empty and makes paths relative to base.
+func (c *Config) complete(base string) {
+	if c.Hostname == "" {
+		c.Hostname = "mx." + c.Domain
+	}
+	under := func(path string) string {
+		if path == "" || filepath.IsAbs(path) {
+			return path
+		}
+		return filepath.Join(base, path)
+	}
+	if path, ok := strings.CutPrefix(c.Storage.DSN, sqlitePrefix); ok {
+		c.Storage.DSN = sqlitePrefix + under(path)
+	}
+	if c.Storage.TempDir == "" {
+		c.Storage.TempDir = filepath.Join(filepath.Dir(c.Storage.Path()), "tmp")
+	}
+	if c.DKIM.KeyFile == "" {
+		c.DKIM.KeyFile = filepath.Join(filepath.Dir(c.Storage.KeyFile), "dkim-"+c.DKIM.Selector+".pem")
+	}
+	for _, path := range []*string{
+		&c.Storage.KeyFile, &c.Storage.TempDir, &c.HTTP.APITokenFile, &c.TLS.CertFile, &c.TLS.KeyFile,
+		&c.Outbound.SmarthostPasswordFile, &c.DKIM.KeyFile,
+	} {
+		*path = under(*path)
+	}
+	for _, list := range [][]string{c.LMTP.Listen, c.HTTP.Listen} {
+		for i, address := range list {
+			if path, ok := strings.CutPrefix(address, unixPrefix); ok {
+				list[i] = unixPrefix + under(path)
+			}
+		}
+	}
+}
+
+const (
+	sqlitePrefix = "sqlite:"
+	unixPrefix   = "unix:"
+)
+
+// Path is the database's file.
+func (s Storage) Path() string { return strings.TrimPrefix(s.DSN, sqlitePrefix) }
+
+// Listener splits a listen address into what net.Listen takes.
+func Listener(address string) (network, addr string) {
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
+		return "unix", path
+	}
+	return "tcp", address
+}
+
+// Loopback reports whether a listen address can be reached from this machine
+// only.
+func Loopback(address string) bool {
+	network, addr := Listener(address)
+	if network == "unix" {
+		return true
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -57,7 +57,7 @@ type SMTP struct {
 
 // LMTP is [lmtp].
 type LMTP struct {
-	Listen []string `toml:"listen" doc:"unix:/run/stagedoor/lmtp.sock, or host:port. Needs sender_auth.trusted_authserv_id, since only the server in front saw who sent the message."`
+	Listen []string `toml:"listen" doc:"unix:/run/stagedoor/lmtp.sock (mode 0660: put the mail server in front into the daemon's group), or host:port. Needs sender_auth.trusted_authserv_id, since only the server in front saw who sent the message."`
 }
 
 // Submission is [submission].

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Field is one key of relay.toml as its documentation shows it.
-type Field struct {
+// field is one key of relay.toml as its documentation shows it.
+type field struct {
 	Key   string // "smtp.listen"
 	Type  string // "string", "list of strings", "size", ...
 	Value string // in TOML
@@ -23,8 +23,8 @@ type Field struct {
 
 // fields lists all keys with the values they have in c, in the order of the
 // structs.
-func fields(c *Config) []Field {
-	var list []Field
+func fields(c *Config) []field {
+	var list []field
 	var walk func(v reflect.Value, section, sectionDoc string)
 	walk = func(v reflect.Value, section, sectionDoc string) {
 		for i := range v.NumField() {
@@ -36,7 +36,7 @@ func fields(c *Config) []Field {
 				walk(v.Field(i), name, f.Tag.Get("doc"))
 			default:
 				kind, value := tomlValue(v.Field(i))
-				list = append(list, Field{
+				list = append(list, field{
 					Key: join(section, name), Type: kind, Value: value, Doc: f.Tag.Get("doc"), Live: f.Tag.Get("live"),
 					section: section, sectionDoc: sectionDoc,
 				})

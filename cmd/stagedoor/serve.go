@@ -141,7 +141,7 @@ func reload(s *site, d *daemon, level *slog.LevelVar, log *slog.Logger) {
 	}
 	live, restart := config.Changed(d.cfg, after)
 	level.Set(logLevel(after))
-	log.Info("reloaded", "applied", strings.Join(live, " "))
+	log.Info("reloaded", "applied", strings.Join(append([]string{"certificates"}, live...), " "))
 	if len(restart) > 0 {
 		log.Warn("these changes need a restart", "keys", strings.Join(restart, " "))
 	}

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -30,10 +31,12 @@ const (
 type search struct {
 	addresses []searchAddress
 	domains   []string // personal ones, and hosts
-	squeezed  [][]byte // what a text must hold, of letters and digits, for anything to be found
-	relay     string
-	link      string
-	buf       []byte // of possible
+	// What a text must hold, of letters and digits, for an address to be
+	// found, and for anything else.
+	needed, neededElse [][]byte
+	relay              string
+	link               string
+	buf                []byte // of possible
 }
 
 type searchAddress struct {
@@ -44,11 +47,11 @@ type searchAddress struct {
 func newSearch(id Identity) *search {
 	s := &search{relay: reading(id.RelayDomain)}
 	if s.relay != "" {
-		s.needs(s.relay)
+		s.neededElse = append(s.neededElse, squeeze(nil, s.relay))
 	}
 	if _, rest, ok := strings.Cut(id.RelayURL, "://"); ok {
 		s.link = reading(strings.TrimRight(rest, "/"))
-		s.needs(s.link)
+		s.neededElse = append(s.neededElse, squeeze(nil, s.link))
 	}
 	for _, a := range id.Addresses {
 		local, domain, ok := cutLast(a, "@")
@@ -69,13 +72,13 @@ func newSearch(id Identity) *search {
 			if !sharedProvider(name) && !within(s.relay, name) {
 				s.domains = append(s.domains, name)
 			}
-			s.needs(name)
+			s.needed = append(s.needed, squeeze(nil, name))
 		}
 	}
 	for _, h := range id.Hosts {
 		if h = reading(h); len(h) >= 6 && !sharedProvider(h) && (s.relay == "" || !strings.HasSuffix(h, s.relay)) {
 			s.domains = append(s.domains, h)
-			s.needs(h)
+			s.neededElse = append(s.neededElse, squeeze(nil, h))
 		}
 	}
 	return s
@@ -125,23 +128,15 @@ func squeeze(b []byte, s string) []byte {
 	return b
 }
 
-func (s *search) needs(name string) {
-	s.squeezed = append(s.squeezed, squeeze(nil, name))
-}
-
 // possible reports whether a reading can hold anything, written straight or
 // broken by white space, marks and punctuation. It never says no wrongly.
-func (s *search) possible(text string) bool {
+func (s *search) possible(text string, what searchFor) bool {
 	if cap(s.buf) < len(text) {
 		s.buf = make([]byte, 0, len(text))
 	}
 	q := squeeze(s.buf[:0], text)
-	for _, n := range s.squeezed {
-		if bytes.Contains(q, n) {
-			return true
-		}
-	}
-	return false
+	holds := func(name []byte) bool { return bytes.Contains(q, name) }
+	return slices.ContainsFunc(s.needed, holds) || what != searchAddresses && slices.ContainsFunc(s.neededElse, holds)
 }
 
 var (
@@ -155,8 +150,13 @@ var (
 	jsonLike  = regexp.MustCompile(`\\u00([0-9a-f]{2})`)
 )
 
-// finds reports whether any reading of a text holds what is searched for.
+// finds reports whether any reading of a text, or a block of base64 in it,
+// holds what is searched for.
 func (s *search) finds(text string, what searchFor) bool {
+	return s.findsPlain(text, what) || s.findsPacked(text, what)
+}
+
+func (s *search) findsPlain(text string, what searchFor) bool {
 	if text == "" {
 		return false
 	}
@@ -184,7 +184,7 @@ func (s *search) finds(text string, what searchFor) bool {
 		}
 		t = reading(next)
 	}
-	return s.findsPacked(text, what)
+	return false
 }
 
 // findsRead searches one reading, with tags and without, with line breaks and
@@ -195,7 +195,7 @@ func (s *search) findsRead(t string, what searchFor) bool {
 		views = append(views, tagLike.ReplaceAllString(t, ""))
 	}
 	for _, v := range views {
-		if !s.possible(v) {
+		if !s.possible(v, what) {
 			continue
 		}
 		if s.in(v, what) || s.in(breakLike.ReplaceAllString(v, ""), what) || s.in(breakLike.ReplaceAllString(v, " "), what) {
@@ -353,17 +353,24 @@ func longWord(s string, n int) bool {
 	return false
 }
 
+// tokens are the fields that are full of opaque names, and hold nothing that a
+// writer chose.
+var tokens = regexp.MustCompile(`^(?i:From|To|Cc|Message-ID|In-Reply-To|References):`)
+
 // inHeader searches a header block for addresses: as it stands, unfolded, and
 // with its encoded words decoded.
 func (s *search) inHeader(header []byte) bool {
 	text := unfolded(header)
-	if s.finds(text, searchAddresses) {
+	if s.findsPlain(text, searchAddresses) {
 		return true
 	}
-	if !strings.Contains(text, "=?") {
-		return false
-	}
 	for line := range strings.SplitSeq(text, "\n") {
+		if !tokens.MatchString(line) && s.findsPacked(line, searchAddresses) {
+			return true
+		}
+		if !strings.Contains(line, "=?") {
+			continue
+		}
 		var d mime.WordDecoder
 		if dec, err := d.DecodeHeader(line); err == nil && dec != line && s.finds(dec, searchAddresses) {
 			return true

@@ -80,7 +80,7 @@ func (s *Store) Mailbox(ctx context.Context, memberID threading.ID, name string)
 	if err != nil {
 		return threading.Mailbox{}, ErrNotFound
 	}
-	return scanOne(scanMailbox(s.read.QueryRowContext(ctx, "SELECT "+mailboxColumns+" FROM mailboxes WHERE member_id = ? AND name = ?", memberID, name)))
+	return scanOne(scanMailbox(s.queryRow(ctx, "SELECT "+mailboxColumns+" FROM mailboxes WHERE member_id = ? AND name = ?", memberID, name)))
 }
 
 // MailboxStatus returns a mailbox with its counts, all of one moment.

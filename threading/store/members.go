@@ -84,12 +84,12 @@ func (s *Store) AddMember(ctx context.Context, m threading.Member, addresses []s
 
 // Member returns the member with that ID, removed ones too. ErrNotFound.
 func (s *Store) Member(ctx context.Context, id threading.ID) (threading.Member, error) {
-	return scanOne(scanMember(s.read.QueryRowContext(ctx, "SELECT "+memberColumns+" FROM members m WHERE m.id = ?", id)))
+	return scanOne(scanMember(s.queryRow(ctx, "SELECT "+memberColumns+" FROM members m WHERE m.id = ?", id)))
 }
 
 // MemberByHandle returns the member with that handle. ErrNotFound.
 func (s *Store) MemberByHandle(ctx context.Context, handle string) (threading.Member, error) {
-	return scanOne(scanMember(s.read.QueryRowContext(ctx, "SELECT "+memberColumns+" FROM members m WHERE m.handle = ?", handle)))
+	return scanOne(scanMember(s.queryRow(ctx, "SELECT "+memberColumns+" FROM members m WHERE m.handle = ?", handle)))
 }
 
 // MemberByAddress returns the member with that real address, in any spelling
@@ -99,7 +99,7 @@ func (s *Store) MemberByAddress(ctx context.Context, addr string) (threading.Mem
 	if err != nil {
 		return threading.Member{}, ErrNotFound
 	}
-	return scanOne(scanMember(s.read.QueryRowContext(ctx,
+	return scanOne(scanMember(s.queryRow(ctx,
 		"SELECT "+memberColumns+" FROM addresses a JOIN members m ON m.id = a.member_id WHERE a.hash = ?", s.addressHash(canonical))))
 }
 

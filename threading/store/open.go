@@ -30,6 +30,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -63,6 +64,7 @@ type Options struct {
 type Store struct {
 	o      Options
 	read   *sql.DB
+	reads  sync.Map // query -> *sql.Stmt, prepared once for each connection
 	c      *committer
 	feed   feed
 	wake   chan struct{}
@@ -147,6 +149,10 @@ func (s *Store) Close() error {
 	for _, st := range s.c.stmts {
 		_ = st.Close()
 	}
+	s.reads.Range(func(_, st any) bool {
+		_ = st.(*sql.Stmt).Close()
+		return true
+	})
 	err := errors.Join(s.read.Close(), s.c.conn.Close(), s.c.db.Close())
 	if err != nil {
 		return fmt.Errorf("close the database: %w", err)
@@ -168,16 +174,52 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // row reads one row; ErrNotFound if there is none.
 func (s *Store) row(ctx context.Context, query string, args []any, dest ...any) error {
-	err := s.read.QueryRowContext(ctx, query, args...).Scan(dest...)
+	err := s.queryRow(ctx, query, args...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
 	}
 	return err
 }
 
+// queryRow reads one row. Its Scan returns what went wrong.
+func (s *Store) queryRow(ctx context.Context, query string, args ...any) scanner {
+	st, err := s.prepared(ctx, query)
+	if err != nil {
+		return failedRow{err}
+	}
+	return st.QueryRowContext(ctx, args...)
+}
+
+// failedRow is the row of a query that could not be prepared.
+type failedRow struct{ err error }
+
+// Scan implements scanner.
+func (r failedRow) Scan(...any) error { return r.err }
+
+// prepared returns a read that is prepared: parsing it costs more than running
+// it. The queries are those in this package's text, so their number is bounded.
+func (s *Store) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st, ok := s.reads.Load(query); ok {
+		return st.(*sql.Stmt), nil
+	}
+	st, err := s.read.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if first, raced := s.reads.LoadOrStore(query, st); raced {
+		_ = st.Close()
+		return first.(*sql.Stmt), nil
+	}
+	return st, nil
+}
+
 // rows calls scan for each row. scan must not call the store.
 func (s *Store) rows(ctx context.Context, query string, args []any, scan func(scanner) error) error {
-	r, err := s.read.QueryContext(ctx, query, args...)
+	st, err := s.prepared(ctx, query)
+	if err != nil {
+		return err
+	}
+	r, err := st.QueryContext(ctx, args...)
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func (s *Store) AddProduction(ctx context.Context, p threading.Production) (thre
 
 // ProductionBySlug returns a production. ErrNotFound.
 func (s *Store) ProductionBySlug(ctx context.Context, slug string) (threading.Production, error) {
-	return scanOne(scanProduction(s.read.QueryRowContext(ctx, "SELECT "+productionColumns+" FROM productions p WHERE p.slug = ?", slug)))
+	return scanOne(scanProduction(s.queryRow(ctx, "SELECT "+productionColumns+" FROM productions p WHERE p.slug = ?", slug)))
 }
 
 // Productions lists productions by slug, after the given one, at most limit.
@@ -91,7 +91,7 @@ func (s *Store) AddRole(ctx context.Context, r threading.Role) (threading.Role, 
 
 // RoleBySlug returns a role of a production. ErrNotFound.
 func (s *Store) RoleBySlug(ctx context.Context, productionID threading.ID, slug string) (threading.Role, error) {
-	return scanOne(scanRole(s.read.QueryRowContext(ctx, "SELECT "+roleColumns+" FROM roles r WHERE r.production_id = ? AND r.slug = ?", productionID, slug)))
+	return scanOne(scanRole(s.queryRow(ctx, "SELECT "+roleColumns+" FROM roles r WHERE r.production_id = ? AND r.slug = ?", productionID, slug)))
 }
 
 // Roles lists the roles of a production by slug; of all productions if it is

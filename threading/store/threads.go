@@ -46,7 +46,7 @@ func scanThread(r scanner) (threading.ThreadView, error) {
 }
 
 func (s *Store) threadHead(ctx context.Context, id threading.ID) (threading.ThreadView, error) {
-	return scanOne(scanThread(s.read.QueryRowContext(ctx, "SELECT "+threadColumns+" WHERE t.id = ?", id)))
+	return scanOne(scanThread(s.queryRow(ctx, "SELECT "+threadColumns+" WHERE t.id = ?", id)))
 }
 
 // threadPeople reads the participants and the aliases.

@@ -127,13 +127,13 @@ func (c *committer) finish(batch []*job) {
 // attempt runs the jobs in one transaction and commits it. On an error nothing
 // of them is left.
 func (c *committer) attempt(batch []*job) (err error) {
-	ctx := context.Background()
-	if _, err := c.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	all := &tx{c: c}
+	if _, err := all.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			_, _ = c.conn.ExecContext(ctx, "ROLLBACK")
+			_, _ = all.exec("ROLLBACK")
 		}
 	}()
 	for _, j := range batch {
@@ -156,7 +156,7 @@ func (c *committer) attempt(batch []*job) (err error) {
 		}
 		j.tx = t
 	}
-	if _, err := c.conn.ExecContext(ctx, "COMMIT"); err != nil {
+	if _, err := all.exec("COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil

@@ -167,17 +167,13 @@ func (s *Store) scanRange(ctx context.Context, member, mailbox threading.ID, fir
 func (s *Store) UIDs(ctx context.Context, memberID, mailboxID threading.ID) ([]uint32, uint64, error) {
 	var uids []uint32
 	var modseq uint64
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, "SELECT modseq FROM member_state WHERE member_id = ?", memberID).Scan(&modseq); err != nil {
+	err := s.snapshot(ctx, func(r *reader) (err error) {
+		if modseq, err = r.modseq(memberID); err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, "SELECT uid FROM entries WHERE member_id = ? AND mailbox_id = ? ORDER BY uid", memberID, mailboxID)
-		if err != nil {
-			return err
-		}
-		return eachRow(rows, func(r scanner) error {
+		return r.rows("SELECT uid FROM entries WHERE member_id = ? AND mailbox_id = ? ORDER BY uid", []any{memberID, mailboxID}, func(row scanner) error {
 			var uid uint32
-			err := r.Scan(&uid)
+			err := row.Scan(&uid)
 			uids = append(uids, uid)
 			return err
 		})
@@ -189,17 +185,50 @@ func (s *Store) UIDs(ctx context.Context, memberID, mailboxID threading.ID) ([]u
 }
 
 // snapshot runs reads that must be of one moment.
-func (s *Store) snapshot(ctx context.Context, f func(*sql.Tx) error) error {
+func (s *Store) snapshot(ctx context.Context, f func(*reader) error) error {
 	tx, err := s.read.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	err = f(tx)
+	err = f(&reader{s, tx, ctx})
 	if isNoRows(err) {
 		return ErrNotFound
 	}
 	return err
+}
+
+// reader reads within a snapshot.
+type reader struct {
+	s   *Store
+	tx  *sql.Tx
+	ctx context.Context
+}
+
+// rows calls scan for each row.
+func (r *reader) rows(query string, args []any, scan func(scanner) error) error {
+	st, err := r.s.prepared(r.ctx, query)
+	if err != nil {
+		return err
+	}
+	rows, err := r.tx.StmtContext(r.ctx, st).QueryContext(r.ctx, args...)
+	if err != nil {
+		return err
+	}
+	return eachRow(rows, scan)
+}
+
+// modseq reads a member's counter; a member without one is not found.
+func (r *reader) modseq(member threading.ID) (modseq uint64, err error) {
+	found := false
+	err = r.rows("SELECT modseq FROM member_state WHERE member_id = ?", []any{member}, func(row scanner) error {
+		found = true
+		return row.Scan(&modseq)
+	})
+	if err == nil && !found {
+		err = sql.ErrNoRows
+	}
+	return modseq, err
 }
 
 // Changes are what happened in a mailbox after a mod-sequence.
@@ -213,29 +242,22 @@ type Changes struct {
 // came and went in between is among Expunged.
 func (s *Store) Changes(ctx context.Context, memberID, mailboxID threading.ID, since uint64) (Changes, error) {
 	var c Changes
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, "SELECT modseq FROM member_state WHERE member_id = ?", memberID).Scan(&c.ModSeq); err != nil {
+	err := s.snapshot(ctx, func(r *reader) (err error) {
+		if c.ModSeq, err = r.modseq(memberID); err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, "SELECT "+entryColumns+" FROM entries e WHERE e.member_id = ? AND e.mailbox_id = ? AND e.modseq > ? ORDER BY e.uid", memberID, mailboxID, since)
-		if err != nil {
-			return err
-		}
-		err = eachRow(rows, func(r scanner) error {
-			e, err := scanEntry(r)
+		args := []any{memberID, mailboxID, since}
+		err = r.rows("SELECT "+entryColumns+" FROM entries e WHERE e.member_id = ? AND e.mailbox_id = ? AND e.modseq > ? ORDER BY e.uid", args, func(row scanner) error {
+			e, err := scanEntry(row)
 			c.Entries = append(c.Entries, e)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		rows, err = tx.QueryContext(ctx, "SELECT uid FROM tombstones WHERE member_id = ? AND mailbox_id = ? AND modseq > ? ORDER BY uid", memberID, mailboxID, since)
-		if err != nil {
-			return err
-		}
-		return eachRow(rows, func(r scanner) error {
+		return r.rows("SELECT uid FROM tombstones WHERE member_id = ? AND mailbox_id = ? AND modseq > ? ORDER BY uid", args, func(row scanner) error {
 			var uid uint32
-			err := r.Scan(&uid)
+			err := row.Scan(&uid)
 			c.Expunged = append(c.Expunged, uid)
 			return err
 		})

@@ -9,6 +9,9 @@ import (
 // stands before or after them does not matter: in a certificate the next
 // octet is often a digit's.
 func (s *search) inOctets(b []byte) bool {
+	if bytes.IndexByte(b, '@') < 0 && bytes.IndexByte(b, '=') < 0 {
+		return false
+	}
 	lower := bytes.ToLower(b)
 	narrow := lower
 	if bytes.IndexByte(lower, 0) >= 0 {

@@ -106,6 +106,9 @@ func (id *identity) findUU(list []match, s string) []match {
 // issued, stands in octets that are no text: as ASCII, as UTF-16, with or
 // without what comes before or after it.
 func (id *identity) inOctets(b []byte) bool {
+	if !mayHoldAt(b) {
+		return false
+	}
 	var v view
 	narrow := bytes.ReplaceAll(b, []byte{0}, nil)
 	for _, text := range [][]byte{b, narrow} {
@@ -171,4 +174,15 @@ func localEnds(b []byte, end int, local string) bool {
 		}
 	}
 	return true
+}
+
+// mayHoldAt reports whether octets can be read as text with an @, or the = of
+// a VERP address, in it.
+func mayHoldAt(b []byte) bool {
+	for _, c := range []byte("@=%&\\") {
+		if bytes.IndexByte(b, c) >= 0 {
+			return true
+		}
+	}
+	return bytes.Contains(b, []byte("\uFF20")) || bytes.Contains(b, []byte("\uFE6B"))
 }

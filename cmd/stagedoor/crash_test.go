@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	netsmtp "net/smtp"
 	"os"
@@ -30,14 +32,28 @@ type installation struct {
 	cmd    *exec.Cmd
 }
 
+// freeLoopback returns a loopback address that a daemon can be told to listen
+// on. The port is below those that the system gives to outgoing connections,
+// so that none of them takes it in between.
+func freeLoopback() (string, error) {
+	for range 200 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(20000)))
+		if err != nil {
+			continue
+		}
+		defer l.Close()
+		return l.Addr().String(), nil
+	}
+	return "", errors.New("no port is free")
+}
+
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeLoopback()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return addr
 }
 
 func newInstallation(t *testing.T) *installation {

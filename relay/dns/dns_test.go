@@ -116,14 +116,7 @@ func serve(t *testing.T, zone string) (server string) {
 	if err := p.Err(); err != nil {
 		t.Fatalf("the zone does not parse: %v", err)
 	}
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", pc.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	l, pc := bothProtocols(t)
 	handler := mdns.HandlerFunc(func(w mdns.ResponseWriter, q *mdns.Msg) {
 		a := new(mdns.Msg)
 		a.SetReply(q)
@@ -260,4 +253,22 @@ func TestCheckWithoutAnswer(t *testing.T) {
 	if _, err := Check(t.Context(), "no port", nil); err == nil {
 		t.Error("a resolver without a port, no error")
 	}
+}
+
+// bothProtocols binds one port for TCP and UDP; the system may have given it to
+// somebody else for one of the two.
+func bothProtocols(t *testing.T) (net.Listener, net.PacketConn) {
+	t.Helper()
+	for range 50 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pc, err := net.ListenPacket("udp", l.Addr().String()); err == nil {
+			return l, pc
+		}
+		_ = l.Close()
+	}
+	t.Fatal("no port is free for TCP and UDP")
+	return nil, nil
 }

@@ -18,8 +18,9 @@ import (
 // maxHeader bounds the header block of a message that is appended, in octets.
 const maxHeader = 256 << 10
 
-// Append puts a client's message into a mailbox. It is streamed into the
-// store; line ends become CRLF.
+// Append puts a client's message of size octets into a mailbox. It is streamed
+// into the store; line ends become CRLF and NULs go (see wellFormed). A message
+// that breaks off before its end is not stored.
 func (s *Session) Append(name string, r io.Reader, size int64, flags []imap.Flag, at time.Time) (*imap.AppendData, error) {
 	if size > s.srv.o.MaxMessageSize {
 		return nil, no(imap.ResponseCodeTooBig, "The message is larger than this server takes.")
@@ -32,7 +33,7 @@ func (s *Session) Append(name string, r io.Reader, size int64, flags []imap.Flag
 	if err != nil {
 		return nil, answer(err, imap.ResponseCodeTryCreate)
 	}
-	src := bufio.NewReaderSize(&crlfReader{r: bufio.NewReader(r)}, 8<<10)
+	src := bufio.NewReaderSize(&wellFormed{r: bufio.NewReader(&exactly{r: r, left: size})}, 8<<10)
 	header, err := readHeader(src)
 	if err != nil {
 		return nil, err
@@ -50,7 +51,8 @@ func (s *Session) Append(name string, r io.Reader, size int64, flags []imap.Flag
 	b.Content = content
 	it := store.NewItem{Header: header, Body: b, Flags: bits, Keywords: keywords, SavedAt: at}
 	if mb.Use == threading.UseSent {
-		if ids := messageIDs(field(header, "Message-ID")); len(ids) > 0 {
+		value, _ := mimetree.Field(header, "Message-ID")
+		if ids := messageIDs(value); len(ids) > 0 {
 			it.ClientID = seal.ClientID(s.store().Keyring(), s.member.ID, ids[0])
 		}
 	}
@@ -59,11 +61,6 @@ func (s *Session) Append(name string, r io.Reader, size int64, flags []imap.Flag
 		return nil, answer(err, imap.ResponseCodeTryCreate)
 	}
 	return &imap.AppendData{UIDValidity: validity, UID: imap.UID(uid)}, nil
-}
-
-func field(header []byte, name string) string {
-	v, _ := mimetree.Field(header, name)
-	return v
 }
 
 // readHeader reads up to and including the empty line. A message without one
@@ -87,42 +84,4 @@ func readHeader(r *bufio.Reader) ([]byte, error) {
 			return header, nil
 		}
 	}
-}
-
-// crlfReader turns lone CR and LF into CRLF (RFC 5322 section 2.3).
-type crlfReader struct {
-	r       *bufio.Reader
-	pending byte // to be returned first
-}
-
-// Read implements io.Reader.
-func (c *crlfReader) Read(p []byte) (int, error) {
-	n := 0
-	for n < len(p) {
-		if c.pending != 0 {
-			p[n], c.pending = c.pending, 0
-			n++
-			continue
-		}
-		if n > 0 && c.r.Buffered() == 0 {
-			return n, nil
-		}
-		b, err := c.r.ReadByte()
-		if err != nil {
-			return n, err
-		}
-		switch b {
-		case '\n':
-			p[n], c.pending = '\r', '\n'
-		case '\r':
-			if next, err := c.r.Peek(1); err == nil && next[0] == '\n' {
-				_, _ = c.r.ReadByte()
-			}
-			p[n], c.pending = '\r', '\n'
-		default:
-			p[n] = b
-		}
-		n++
-	}
-	return n, nil
 }

@@ -1,14 +1,21 @@
 package imapd
 
 import (
+	"slices"
+
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/stagedoor/stagedoor/threading"
-	"github.com/stagedoor/stagedoor/threading/store"
 )
 
+// storeOps are STORE's ways to change flags.
+var storeOps = map[imap.StoreFlagsOp]threading.FlagOp{
+	imap.StoreFlagsSet: threading.FlagsReplace, imap.StoreFlagsAdd: threading.FlagsAdd, imap.StoreFlagsDel: threading.FlagsRemove,
+}
+
 // Store changes flags and calls tell for each message in the set, with its
-// flags as they are then.
+// flags as they are then; with change.Silent only for those that another
+// session changed as well (RFC 9051 section 6.4.6).
 func (s *Session) Store(set imap.NumSet, change *imap.StoreFlags, tell func(FlagsUpdate) error) error {
 	if err := s.writable(); err != nil {
 		return err
@@ -21,20 +28,25 @@ func (s *Session) Store(set imap.NumSet, change *imap.StoreFlags, tell func(Flag
 	if len(uids) == 0 {
 		return nil
 	}
-	op := map[imap.StoreFlagsOp]threading.FlagOp{
-		imap.StoreFlagsSet: threading.FlagsReplace, imap.StoreFlagsAdd: threading.FlagsAdd, imap.StoreFlagsDel: threading.FlagsRemove,
-	}[change.Op]
+	op := storeOps[change.Op]
+	expected := map[uint32]threading.Entry{}
+	if change.Silent {
+		if expected, err = s.expect(uids, op, flags, keywords); err != nil {
+			return err
+		}
+	}
 	entries, err := s.store().StoreFlags(s.ctx, s.member.ID, s.box.ID, uids, op, flags, keywords)
 	if err != nil {
 		return answer(err, imap.ResponseCodeNonExistent)
 	}
-	s.box.answered(entries)
-	if change.Silent {
-		return nil
-	}
-	for _, e := range entries {
+	for i := range entries {
+		e := &entries[i]
 		seq := s.box.seq(e.UID)
 		if seq == 0 {
+			continue
+		}
+		s.box.tell(e)
+		if x, ok := expected[e.UID]; ok && x.Flags == e.Flags && slices.Equal(x.Keywords, e.Keywords) {
 			continue
 		}
 		if err := tell(FlagsUpdate{Seq: seq, UID: imap.UID(e.UID), Flags: flagsOf(e.Flags, e.Keywords)}); err != nil {
@@ -44,14 +56,37 @@ func (s *Session) Store(set imap.NumSet, change *imap.StoreFlags, tell func(Flag
 	return nil
 }
 
+// expect returns the flags that a client will believe the messages to have
+// after its silent change: those whose flags it knows now. The others it must
+// be told of.
+func (s *Session) expect(uids threading.UIDSet, op threading.FlagOp, flags threading.Flags, keywords []string) (map[uint32]threading.Entry, error) {
+	expected := map[uint32]threading.Entry{}
+	err := s.store().Entries(s.ctx, s.member.ID, s.box.ID, uids, func(e threading.Entry) error {
+		if s.box.knows(&e) {
+			x := threading.Entry{}
+			x.Flags, x.Keywords = op.Apply(e.Flags, e.Keywords, flags, keywords)
+			expected[e.UID] = x
+		}
+		return nil
+	})
+	return expected, err
+}
+
+// CloseMailbox removes the messages with \Deleted, as CLOSE does, and nothing
+// if the mailbox was opened by EXAMINE (RFC 9051 section 6.4.1).
+func (s *Session) CloseMailbox() error {
+	if s.box.readOnly {
+		return nil
+	}
+	_, err := s.Expunge(nil)
+	return err
+}
+
 // Expunge removes the messages with \Deleted (of the set; nil: of all) and
 // returns their sequence numbers in the order in which they are to be told.
 func (s *Session) Expunge(set *imap.UIDSet) ([]uint32, error) {
-	if s.box.readOnly {
-		if set == nil {
-			return nil, nil // CLOSE of a mailbox opened by EXAMINE removes nothing (RFC 9051 section 6.4.1)
-		}
-		return nil, s.writable()
+	if err := s.writable(); err != nil {
+		return nil, err
 	}
 	var uids threading.UIDSet
 	if set != nil {
@@ -70,11 +105,7 @@ func (s *Session) Expunge(set *imap.UIDSet) ([]uint32, error) {
 // sequence numbers.
 func (s *Session) forget(gone []uint32) []uint32 {
 	s.box.gone = append(s.box.gone, gone...)
-	var seqs []uint32
-	for _, u := range s.box.expunge() {
-		seqs = append(seqs, u.Expunge)
-	}
-	return seqs
+	return s.box.expunge()
 }
 
 // Copy copies messages into another mailbox; move takes them away here, and
@@ -94,7 +125,6 @@ func (s *Session) Copy(set imap.NumSet, dest string, move bool) (*imap.CopyData,
 	if len(uids) == 0 {
 		return nil, nil, nil
 	}
-	var res store.CopyResult
 	res, err := s.store().Copy(s.ctx, s.member.ID, s.box.ID, uids, dest, move)
 	if err != nil {
 		return nil, nil, answer(err, imap.ResponseCodeTryCreate)

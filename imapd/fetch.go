@@ -1,103 +1,108 @@
 package imapd
 
 import (
-	"bytes"
+	"fmt"
 	"io"
+	"slices"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/mimetree"
+	"github.com/stagedoor/stagedoor/threading/store"
 )
 
 // Message is a message of the selected mailbox that is being fetched. What it
 // is asked for is read from the store then, and once.
 type Message struct {
-	s     *Session
-	Seq   uint32
-	entry threading.Entry
+	Seq uint32
+	// FlagsChanged: this FETCH set \Seen, so that the flags are to be told even
+	// if nobody asked for them (RFC 9051 section 6.4.5).
+	FlagsChanged bool
 
-	item *threading.Item
-	root *mimetree.Part
+	s     *Session
+	entry threading.Entry
+	head  []byte // the header block; nil: not read
+	root  *mimetree.Part
 }
 
 // UID is the message's UID.
 func (m *Message) UID() imap.UID { return imap.UID(m.entry.UID) }
 
-// Flags are the message's flags.
-func (m *Message) Flags() []imap.Flag { return flagsOf(m.entry.Flags, m.entry.Keywords) }
+// Flags are the message's flags. The client is taken to be told of them.
+func (m *Message) Flags() []imap.Flag {
+	m.s.box.tell(&m.entry)
+	return flagsOf(m.entry.Flags, m.entry.Keywords)
+}
 
-// Entry is the message's place in the mailbox: size, date and so on.
-func (m *Message) Entry() threading.Entry { return m.entry }
+// Size is RFC822.SIZE, in octets.
+func (m *Message) Size() int64 { return m.entry.Size() }
+
+// InternalDate is when the message was filed, or the date it was appended with.
+func (m *Message) InternalDate() time.Time { return m.entry.SavedAt }
 
 // Fetch calls f for each message in the set that the client knows, by
-// ascending number. With markSeen the messages get \Seen first, unless the
-// mailbox is open for reading only; f is told whether that changed the flags.
-func (s *Session) Fetch(set imap.NumSet, markSeen bool, f func(m *Message, flagsChanged bool) error) error {
+// ascending number. Where an item sets \Seen, the messages get it first, unless
+// the mailbox is open for reading only.
+func (s *Session) Fetch(set imap.NumSet, o *imap.FetchOptions, f func(*Message) error) error {
 	uids := s.uids(set)
 	if len(uids) == 0 {
 		return nil
 	}
 	var changed map[uint32]bool
-	if markSeen && !s.box.readOnly {
+	if marksSeen(o) && !s.box.readOnly {
 		var err error
 		if changed, err = s.markSeen(uids); err != nil {
 			return err
 		}
 	}
-	return s.store().Entries(s.ctx, s.member.ID, s.box.ID, uids, func(e threading.Entry) error {
-		seq := s.box.seq(e.UID)
-		if seq == 0 {
-			return nil // it came after the client was last told
-		}
-		return f(&Message{s: s, Seq: seq, entry: e}, changed[e.UID])
+	return s.scan(uids, store.Want{Header: wantsHeader(o)}, func(x *store.Scanned) error {
+		return f(&Message{s: s, Seq: s.box.seq(x.UID), entry: x.Entry, head: x.Header, FlagsChanged: changed[x.UID]})
+	})
+}
+
+// marksSeen reports whether an item sets \Seen (RFC 9051 section 6.4.5).
+func marksSeen(o *imap.FetchOptions) bool {
+	return slices.ContainsFunc(o.BodySection, func(q *imap.FetchItemBodySection) bool { return !q.Peek }) ||
+		slices.ContainsFunc(o.BinarySection, func(q *imap.FetchItemBinarySection) bool { return !q.Peek })
+}
+
+// wantsHeader reports whether an item needs the header block of every message.
+func wantsHeader(o *imap.FetchOptions) bool {
+	return o.Envelope || slices.ContainsFunc(o.BodySection, func(q *imap.FetchItemBodySection) bool {
+		return len(q.Part) == 0 && q.Specifier != imap.PartSpecifierText
 	})
 }
 
 // markSeen sets \Seen on the messages that lack it, and returns those.
 func (s *Session) markSeen(uids threading.UIDSet) (map[uint32]bool, error) {
 	unseen := map[uint32]bool{}
-	var list []uint32
-	err := s.store().Entries(s.ctx, s.member.ID, s.box.ID, uids, func(e threading.Entry) error {
-		if e.Flags&threading.FlagSeen == 0 && s.box.seq(e.UID) != 0 {
-			unseen[e.UID] = true
-			list = append(list, e.UID)
+	var set threading.UIDSet
+	err := s.scan(uids, store.Want{}, func(x *store.Scanned) error {
+		if x.Flags&threading.FlagSeen == 0 {
+			unseen[x.UID] = true
+			set.AddUID(x.UID)
 		}
 		return nil
 	})
-	if err != nil || len(list) == 0 {
+	if err != nil || len(set) == 0 {
 		return nil, err
 	}
-	entries, err := s.store().StoreFlags(s.ctx, s.member.ID, s.box.ID, threading.UIDsOf(list), threading.FlagsAdd, threading.FlagSeen, nil)
-	if err != nil {
-		return nil, err
-	}
-	s.box.answered(entries)
-	return unseen, nil
-}
-
-// answered notes that the client has been told of the newest change to the
-// entries.
-func (b *selected) answered(entries []threading.Entry) {
-	var newest uint64
-	for _, e := range entries {
-		newest = max(newest, e.ModSeq)
-	}
-	if newest > b.modseq {
-		b.own = append(b.own, newest)
-	}
+	_, err = s.store().StoreFlags(s.ctx, s.member.ID, s.box.ID, set, threading.FlagsAdd, threading.FlagSeen, nil)
+	return unseen, err
 }
 
 // header is the header block.
 func (m *Message) header() ([]byte, error) {
-	if m.item == nil {
+	if m.head == nil {
 		it, err := m.s.store().Item(m.s.ctx, m.s.member.ID, m.entry.ItemID)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read the header block: %w", err)
 		}
-		m.item = &it
+		m.head = it.Header
 	}
-	return m.item.Header, nil
+	return m.head, nil
 }
 
 // structure is the MIME tree.
@@ -139,133 +144,4 @@ func (m *Message) Envelope() (*imap.Envelope, error) {
 		return nil, err
 	}
 	return envelope(h), nil
-}
-
-// Section is a part of a message: octets in memory, then a range of the body.
-type Section struct {
-	m        *Message
-	prefix   []byte
-	from, to int64
-}
-
-// Size is the section's size in octets.
-func (x *Section) Size() int64 { return int64(len(x.prefix)) + x.to - x.from }
-
-// partial cuts the section (RFC 9051 section 6.4.5.1).
-func (x *Section) partial(p *imap.SectionPartial) {
-	if p == nil {
-		return
-	}
-	skip := min(max(p.Offset, 0), x.Size())
-	size := min(max(p.Size, 0), x.Size()-skip)
-	k := min(skip, int64(len(x.prefix)))
-	x.prefix = x.prefix[k:]
-	x.from += skip - k
-	x.prefix = x.prefix[:min(size, int64(len(x.prefix)))]
-	x.to = x.from + size - int64(len(x.prefix))
-}
-
-// WriteTo streams the section.
-func (x *Section) WriteTo(w io.Writer) (int64, error) {
-	n, err := w.Write(x.prefix)
-	if err != nil || x.to == x.from {
-		return int64(n), err
-	}
-	r, err := x.m.body(x.from, x.to)
-	if err != nil {
-		return int64(n), err
-	}
-	defer r.Close()
-	k, err := io.Copy(w, r)
-	return int64(n) + k, err
-}
-
-// Section returns BODY[...]. A part that is not there is empty.
-func (m *Message) Section(q *imap.FetchItemBodySection) (*Section, error) {
-	x := &Section{m: m}
-	var err error
-	if len(q.Part) == 0 {
-		err = m.whole(x, q)
-	} else {
-		err = m.part(x, q)
-	}
-	if err != nil {
-		return nil, err
-	}
-	x.partial(q.Partial)
-	return x, nil
-}
-
-// whole is a section of the message itself.
-func (m *Message) whole(x *Section, q *imap.FetchItemBodySection) error {
-	if q.Specifier != imap.PartSpecifierText {
-		h, err := m.header()
-		if err != nil {
-			return err
-		}
-		x.prefix = filterHeader(h, q)
-	}
-	if q.Specifier == imap.PartSpecifierNone || q.Specifier == imap.PartSpecifierText {
-		x.to = m.entry.BodySize
-	}
-	return nil
-}
-
-// part is a section of a part.
-func (m *Message) part(x *Section, q *imap.FetchItemBodySection) error {
-	root, err := m.structure()
-	if err != nil {
-		return err
-	}
-	p := root.Find(q.Part)
-	if p == nil {
-		return nil
-	}
-	switch q.Specifier {
-	case imap.PartSpecifierNone:
-		x.from, x.to = p.BodyStart, p.BodyEnd
-	case imap.PartSpecifierMIME:
-		if p == root {
-			x.prefix, err = m.header()
-			return err
-		}
-		x.from, x.to = p.HeaderStart, p.BodyStart
-	case imap.PartSpecifierHeader:
-		if !p.Message() {
-			return nil
-		}
-		h, err := m.bodyBytes(p.Children[0].HeaderStart, p.Children[0].BodyStart)
-		if err != nil {
-			return err
-		}
-		x.prefix = filterHeader(h, q)
-	case imap.PartSpecifierText:
-		if p.Message() {
-			x.from, x.to = p.Children[0].BodyStart, p.Children[0].BodyEnd
-		}
-	}
-	return nil
-}
-
-// filterHeader keeps the fields that are asked for, as they stand, and the
-// empty line (RFC 9051 section 6.4.5.1).
-func filterHeader(header []byte, q *imap.FetchItemBodySection) []byte {
-	if len(q.HeaderFields) == 0 && len(q.HeaderFieldsNot) == 0 {
-		return header
-	}
-	var out bytes.Buffer
-	for name, field := range rawFields(header) {
-		keep := len(q.HeaderFields) == 0
-		for _, f := range q.HeaderFields {
-			keep = keep || equalFold(f, name)
-		}
-		for _, f := range q.HeaderFieldsNot {
-			keep = keep && !equalFold(f, name)
-		}
-		if keep {
-			out.Write(field)
-		}
-	}
-	out.WriteString("\r\n")
-	return out.Bytes()
 }

@@ -35,7 +35,8 @@ func flagsOf(bits threading.Flags, keywords []string) []imap.Flag {
 }
 
 // parseFlags parts a client's flags. Other flags with a backslash (\Recent)
-// are the server's and left out.
+// are the server's and left out. A keyword is an atom, and so ASCII without
+// spaces (RFC 9051 section 9: flag-keyword).
 func parseFlags(flags []imap.Flag) (bits threading.Flags, keywords []string, err error) {
 next:
 	for _, flag := range flags {
@@ -48,25 +49,13 @@ next:
 		if strings.HasPrefix(string(flag), `\`) || flag == "" {
 			continue
 		}
+		if strings.ContainsFunc(string(flag), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			return 0, nil, bad("A keyword has characters that are not allowed.")
+		}
 		if len(flag) > threading.MaxKeyword || len(keywords) == threading.MaxKeywords {
 			return 0, nil, no(imap.ResponseCodeLimit, "There are too many keywords, or one is too long.")
 		}
 		keywords = append(keywords, string(flag))
 	}
 	return bits, keywords, nil
-}
-
-// hasFlag reports whether an entry has a flag, of either kind.
-func hasFlag(e *threading.Entry, flag imap.Flag) bool {
-	for _, f := range systemFlags {
-		if strings.EqualFold(string(flag), string(f.flag)) {
-			return e.Flags&f.bit != 0
-		}
-	}
-	for _, k := range e.Keywords {
-		if strings.EqualFold(k, string(flag)) {
-			return true
-		}
-	}
-	return false
 }

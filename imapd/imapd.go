@@ -6,16 +6,24 @@
 // # State
 //
 // A Session belongs to one connection and is used from one goroutine at a
-// time, but for the one that idles. It holds the UIDs of the selected mailbox
-// as its client knows them, by sequence number, and the mod-sequence that they
-// are true of: 4 octets a message. All else is read from the store when it is
-// asked for; a message is streamed, never held.
+// time; only Close may be called from another. It owns no goroutine. It holds
+// the UIDs of the selected mailbox as its client knows them, by sequence
+// number, and the mod-sequence that they are true of: 4 octets a message. All
+// else is read from the store when it is asked for; a message is streamed,
+// never held, and of header blocks at most maxBatch octets are held at once.
 //
 // # Changes
 //
 // The store's change feed says whether there is anything new at all; only
 // then a session asks what. Expunges that come while sequence numbers must not
-// move (RFC 9051 section 7.5.1) wait until they may.
+// move (RFC 9051 section 7.5.1) wait until they may. What a client does itself
+// is told in the answer and not again; what others did to the same messages in
+// the meantime is told even to a STORE that is silent.
+//
+// # Disk
+//
+// What is answered with OK is on disk: every change is one transaction of
+// threading/store. A session that breaks off leaves whole changes or none.
 package imapd
 
 import (
@@ -93,6 +101,9 @@ func (s *Session) Login(name, password string) error {
 	case errors.Is(err, login.ErrDenied):
 		return no(imap.ResponseCodeAuthenticationFailed, "The user name or password is wrong.")
 	case err != nil:
+		if !errors.Is(err, login.ErrBusy) && s.ctx.Err() == nil {
+			s.srv.o.Logger.Error("can't verify a sign-in", "error", err)
+		}
 		return no(imap.ResponseCodeUnavailable, "Signing in is not possible right now. Please try again in a moment.")
 	}
 	s.srv.mu.Lock()
@@ -127,9 +138,18 @@ func (s *Session) Close() {
 
 func (s *Session) store() *store.Store { return s.srv.o.Store }
 
+// Ended reports whether the session was closed: what fails after that is
+// nobody's fault.
+func (s *Session) Ended() bool { return s.ctx.Err() != nil }
+
 // no is a NO response with a code and a sentence for a person.
 func no(code imap.ResponseCode, text string) *imap.Error {
 	return &imap.Error{Type: imap.StatusResponseTypeNo, Code: code, Text: text}
+}
+
+// bad is a BAD response: the client asked for what there isn't.
+func bad(text string) *imap.Error {
+	return &imap.Error{Type: imap.StatusResponseTypeBad, Text: text}
 }
 
 // answer turns what the store says into a response; missing is the code for a

@@ -8,7 +8,7 @@ import (
 	"github.com/stagedoor/stagedoor/threading"
 )
 
-// attrs are the attributes of a mailbox (RFC 6154, RFC 3348).
+// useAttrs are the attributes of special uses (RFC 6154 section 2).
 var useAttrs = map[threading.SpecialUse]imap.MailboxAttr{
 	threading.UseSent: imap.MailboxAttrSent, threading.UseArchive: imap.MailboxAttrArchive, threading.UseDrafts: imap.MailboxAttrDrafts,
 	threading.UseTrash: imap.MailboxAttrTrash, threading.UseJunk: imap.MailboxAttrJunk,
@@ -121,11 +121,14 @@ func (s *Session) Status(name string, o *imap.StatusOptions) (*imap.StatusData, 
 }
 
 func (s *Session) status(mb threading.Mailbox, o *imap.StatusOptions) (*imap.StatusData, error) {
+	if o.DeletedStorage || o.HighestModSeq {
+		return nil, bad("This server doesn't know that STATUS item.") // belongs to extensions that it doesn't announce
+	}
 	st, err := s.store().MailboxStatus(s.ctx, s.member.ID, mb.ID)
 	if err != nil {
 		return nil, answer(err, imap.ResponseCodeNonExistent)
 	}
-	d := &imap.StatusData{Mailbox: mb.Name, UIDNext: imap.UID(st.UIDNext), UIDValidity: st.UIDValidity, HighestModSeq: st.HighestModSeq}
+	d := &imap.StatusData{Mailbox: mb.Name, UIDNext: imap.UID(st.UIDNext), UIDValidity: st.UIDValidity}
 	if o.NumMessages {
 		d.NumMessages = &st.Messages
 	}
@@ -148,14 +151,34 @@ func (s *Session) status(mb threading.Mailbox, o *imap.StatusOptions) (*imap.Sta
 	return d, nil
 }
 
-// Create makes a mailbox.
+// Create makes a mailbox, with at most one special use (RFC 6154 section 3).
 func (s *Session) Create(name string, o *imap.CreateOptions) error {
+	use := threading.UseNone
 	if o != nil && len(o.SpecialUse) > 0 {
-		// Every use has its mailbox from the start, and no use has two (RFC 6154 section 3).
-		return no(imap.ResponseCode("USEATTR"), "There is a mailbox for this use already.")
+		var ok bool
+		if use, ok = creatable(o.SpecialUse); !ok {
+			return no(codeUseAttr, "A mailbox for this use can't be made.")
+		}
 	}
-	_, err := s.store().CreateMailbox(s.ctx, s.member.ID, name, threading.UseNone)
+	_, err := s.store().CreateMailbox(s.ctx, s.member.ID, name, use)
 	return answer(err, imap.ResponseCodeNonExistent)
+}
+
+// codeUseAttr is RFC 6154 section 6's response code.
+const codeUseAttr imap.ResponseCode = "USEATTR"
+
+// creatable returns the use that a client may give to a mailbox of its own.
+// \Sent is where the relay files what a member wrote: there is one.
+func creatable(attrs []imap.MailboxAttr) (threading.SpecialUse, bool) {
+	if len(attrs) != 1 {
+		return "", false
+	}
+	for use, attr := range useAttrs {
+		if use != threading.UseSent && strings.EqualFold(string(attr), string(attrs[0])) {
+			return use, true
+		}
+	}
+	return "", false
 }
 
 // Delete deletes a mailbox and what is in it.

@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"mime"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -8,45 +9,87 @@ import (
 	"github.com/stagedoor/stagedoor/threading/mimetree"
 )
 
-// BodyStructure is the message's BODYSTRUCTURE (RFC 9051 section 7.5.2).
-func (m *Message) BodyStructure() (imap.BodyStructure, error) {
+// BodyStructure is the message's BODYSTRUCTURE (RFC 9051 section 7.5.2). With
+// utf8 the client takes UTF-8 in strings; without, what is not ASCII is written
+// as encoded words (RFC 2047), which clients decode here too.
+func (m *Message) BodyStructure(utf8 bool) (imap.BodyStructure, error) {
 	root, err := m.structure()
 	if err != nil {
 		return nil, err
 	}
-	return m.bodyStructure(root)
+	text := printable
+	if !utf8 {
+		text = func(s string) string { return mime.QEncoding.Encode("utf-8", printable(s)) }
+	}
+	return (&structureWriter{m, text}).part(root)
 }
 
-func (m *Message) bodyStructure(p *mimetree.Part) (imap.BodyStructure, error) {
+// printable replaces what no quoted string may hold (RFC 9051 section 9:
+// QUOTED-CHAR).
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// structureWriter turns a tree of parts into go-imap's words.
+type structureWriter struct {
+	m    *Message
+	text func(string) string
+}
+
+func (w *structureWriter) params(params map[string]string) map[string]string {
+	if len(params) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(params))
+	for k, v := range params {
+		out[w.text(k)] = w.text(v)
+	}
+	return out
+}
+
+func (w *structureWriter) list(values []string) []string {
+	var out []string
+	for _, v := range values {
+		out = append(out, w.text(v))
+	}
+	return out
+}
+
+func (w *structureWriter) part(p *mimetree.Part) (imap.BodyStructure, error) {
 	var disposition *imap.BodyStructureDisposition
 	if p.Disposition != "" {
-		disposition = &imap.BodyStructureDisposition{Value: p.Disposition, Params: p.DispositionParams}
+		disposition = &imap.BodyStructureDisposition{Value: w.text(p.Disposition), Params: w.params(p.DispositionParams)}
 	}
 	if p.Multipart() {
-		bs := &imap.BodyStructureMultiPart{Subtype: p.Subtype}
+		bs := &imap.BodyStructureMultiPart{Subtype: w.text(p.Subtype)}
 		for _, c := range p.Children {
-			child, err := m.bodyStructure(c)
+			child, err := w.part(c)
 			if err != nil {
 				return nil, err
 			}
 			bs.Children = append(bs.Children, child)
 		}
-		bs.Extended = &imap.BodyStructureMultiPartExt{Params: p.Params, Disposition: disposition, Language: p.Language, Location: p.Location}
+		bs.Extended = &imap.BodyStructureMultiPartExt{Params: w.params(p.Params), Disposition: disposition, Language: w.list(p.Language), Location: w.text(p.Location)}
 		return bs, nil
 	}
 	bs := &imap.BodyStructureSinglePart{
-		Type: p.Type, Subtype: p.Subtype, Params: p.Params, ID: p.ID, Description: p.Description,
-		Encoding: strings.ToLower(p.Encoding), Size: uint32(p.BodyEnd - p.BodyStart),
-		Extended: &imap.BodyStructureSinglePartExt{Disposition: disposition, Language: p.Language, Location: p.Location},
+		Type: w.text(p.Type), Subtype: w.text(p.Subtype), Params: w.params(p.Params), ID: w.text(p.ID), Description: w.text(p.Description),
+		Encoding: w.text(strings.ToLower(p.Encoding)), Size: uint32(p.BodyEnd - p.BodyStart),
+		Extended: &imap.BodyStructureSinglePartExt{Disposition: disposition, Language: w.list(p.Language), Location: w.text(p.Location)},
 	}
 	switch {
 	case p.Message():
 		child := p.Children[0]
-		h, err := m.bodyBytes(child.HeaderStart, child.BodyStart)
+		h, err := w.m.bodyBytes(child.HeaderStart, child.BodyStart)
 		if err != nil {
 			return nil, err
 		}
-		inner, err := m.bodyStructure(child)
+		inner, err := w.part(child)
 		if err != nil {
 			return nil, err
 		}

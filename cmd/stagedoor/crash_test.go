@@ -113,14 +113,22 @@ func (in *installation) start() {
 		in.t.Fatal(err)
 	}
 	for range 200 {
-		if c, err := net.Dial("tcp", in.mx); err == nil {
-			_ = c.Close()
+		if answers(in.mx) && answers(in.imap) && answers(in.smtp) {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	text, _ := os.ReadFile(filepath.Join(in.dir, "log"))
 	in.t.Fatalf("the daemon does not answer:\n%s", text)
+}
+
+func answers(addr string) bool {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return false
+	}
+	_ = c.Close()
+	return true
 }
 
 func (in *installation) kill() {

@@ -1,8 +1,12 @@
 package wire
 
 import (
+	"errors"
 	"io"
-	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
@@ -11,44 +15,92 @@ import (
 	"github.com/stagedoor/stagedoor/threading"
 )
 
-// session adapts an imapd.Session to imapserver.
+// maxSignInFailures is how many wrong passwords a connection may try.
+const maxSignInFailures = 10
+
+// session adapts an imapd.Session to imapserver. imapserver calls it from the
+// connection's goroutine, and Idle from another, which may still run when the
+// next command comes: each holds mu while it works.
 type session struct {
-	srv  *Server
-	conn *imapserver.Conn
-	s    *imapd.Session
+	srv   *Server
+	conn  *imapserver.Conn
+	inner *limitedConn // below TLS
+
+	mu       sync.Mutex
+	s        *imapd.Session
+	failures int         // wrong passwords
+	signIn   *time.Timer // ends the connection of one that doesn't sign in
+	idling   atomic.Bool
 }
 
-var (
-	_ imapserver.SessionIMAP4rev2   = (*session)(nil)
-	_ imapserver.SessionAppendLimit = (*session)(nil)
-)
+var _ imapserver.SessionIMAP4rev2 = (*session)(nil)
 
-// Close implements imapserver.Session.
+// begin waits for what runs and returns the function that ends the command.
+func (x *session) begin() func() {
+	x.mu.Lock()
+	return x.mu.Unlock
+}
+
+// resting reports whether the connection waits for its client, with no command
+// under way but IDLE.
+func (x *session) resting() bool {
+	if !x.inner.reading.Load() {
+		return false
+	}
+	if x.idling.Load() {
+		return true
+	}
+	if !x.mu.TryLock() {
+		return false
+	}
+	x.mu.Unlock()
+	return true
+}
+
+// Close implements imapserver.Session. It ends an Idle that still runs, and so
+// doesn't wait for it.
 func (x *session) Close() error {
-	x.srv.closed(x.conn)
+	x.signIn.Stop()
+	x.srv.closed(x)
 	x.s.Close()
 	return nil
 }
 
 // failed logs what is the server's own fault; the client hears "internal
-// server error".
+// server error". A client that went away is nobody's fault.
 func (x *session) failed(command string, err error) error {
-	if _, told := err.(*imap.Error); err != nil && !told {
-		x.srv.o.Logger.Error("an IMAP command failed", "command", command, slog.Any("error", err))
+	var told *imap.Error
+	var gone *net.OpError
+	switch {
+	case err == nil, errors.As(err, &told):
+	case x.s.Ended(), errors.As(err, &gone), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
+		x.srv.o.Logger.Debug("an IMAP client went away", "command", command, "error", err)
+	default:
+		x.srv.o.Logger.Error("an IMAP command failed", "command", command, "error", err)
 	}
 	return err
 }
 
 // Login implements imapserver.Session.
 func (x *session) Login(name, password string) error {
-	return x.failed("LOGIN", x.s.Login(name, password))
+	defer x.begin()()
+	err := x.s.Login(name, password)
+	if err == nil {
+		x.signIn.Stop()
+		return nil
+	}
+	var told *imap.Error
+	if errors.As(err, &told) && told.Code == imap.ResponseCodeAuthenticationFailed {
+		if x.failures++; x.failures == maxSignInFailures {
+			go x.srv.bye(x.conn, "Too many wrong passwords.", byePatience)
+		}
+	}
+	return x.failed("LOGIN", err)
 }
-
-// AppendLimit implements imapserver.SessionAppendLimit.
-func (x *session) AppendLimit() uint32 { return uint32(x.srv.o.IMAP.MaxMessageSize()) }
 
 // Select implements imapserver.Session.
 func (x *session) Select(name string, o *imap.SelectOptions) (*imap.SelectData, error) {
+	defer x.begin()()
 	d, err := x.s.Select(name, o != nil && o.ReadOnly)
 	if err == nil && !x.conn.EnabledCaps().Has(imap.CapIMAP4rev2) {
 		d.List = nil // only an IMAP4rev2 client expects it (RFC 9051 section 6.3.2)
@@ -58,30 +110,38 @@ func (x *session) Select(name string, o *imap.SelectOptions) (*imap.SelectData, 
 
 // Unselect implements imapserver.Session.
 func (x *session) Unselect() error {
+	defer x.begin()()
 	x.s.Unselect()
 	return nil
 }
 
 // Create implements imapserver.Session.
 func (x *session) Create(name string, o *imap.CreateOptions) error {
+	defer x.begin()()
 	return x.failed("CREATE", x.s.Create(name, o))
 }
 
 // Delete implements imapserver.Session.
-func (x *session) Delete(name string) error { return x.failed("DELETE", x.s.Delete(name)) }
+func (x *session) Delete(name string) error {
+	defer x.begin()()
+	return x.failed("DELETE", x.s.Delete(name))
+}
 
 // Rename implements imapserver.Session.
 func (x *session) Rename(from, to string, _ *imap.RenameOptions) error {
+	defer x.begin()()
 	return x.failed("RENAME", x.s.Rename(from, to))
 }
 
 // Subscribe implements imapserver.Session.
 func (x *session) Subscribe(name string) error {
+	defer x.begin()()
 	return x.failed("SUBSCRIBE", x.s.Subscribe(name, true))
 }
 
 // Unsubscribe implements imapserver.Session.
 func (x *session) Unsubscribe(name string) error {
+	defer x.begin()()
 	return x.failed("UNSUBSCRIBE", x.s.Subscribe(name, false))
 }
 
@@ -93,13 +153,14 @@ func (x *session) Namespace() (*imap.NamespaceData, error) {
 
 // List implements imapserver.Session.
 func (x *session) List(w *imapserver.ListWriter, ref string, patterns []string, o *imap.ListOptions) error {
+	defer x.begin()()
 	list, err := x.s.List(ref, patterns, o)
 	if err != nil {
 		return x.failed("LIST", err)
 	}
 	for i := range list {
 		if err := w.WriteList(&list[i]); err != nil {
-			return err
+			return x.failed("LIST", err)
 		}
 	}
 	return nil
@@ -107,40 +168,44 @@ func (x *session) List(w *imapserver.ListWriter, ref string, patterns []string, 
 
 // Status implements imapserver.Session.
 func (x *session) Status(name string, o *imap.StatusOptions) (*imap.StatusData, error) {
+	defer x.begin()()
 	d, err := x.s.Status(name, o)
 	return d, x.failed("STATUS", err)
 }
 
 // Append implements imapserver.Session.
 func (x *session) Append(name string, r imap.LiteralReader, o *imap.AppendOptions) (*imap.AppendData, error) {
+	defer x.begin()()
 	d, err := x.s.Append(name, r, r.Size(), o.Flags, o.Time)
 	return d, x.failed("APPEND", err)
 }
 
 // Poll implements imapserver.Session.
 func (x *session) Poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
+	defer x.begin()()
 	updates, err := x.s.Poll(allowExpunge)
-	if err != nil {
-		return x.failed("poll", err)
+	if err == nil {
+		err = tell(w, updates)
 	}
-	return x.tell(w, updates)
+	return x.failed("poll", err)
 }
 
 // Idle implements imapserver.Session.
 func (x *session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
-	return x.failed("IDLE", x.s.Idle(stop, func(updates []imapd.Update) error { return x.tell(w, updates) }))
+	defer x.begin()()
+	x.idling.Store(true)
+	defer x.idling.Store(false)
+	return x.failed("IDLE", x.s.Idle(stop, func(updates []imapd.Update) error { return tell(w, updates) }))
 }
 
-func (x *session) tell(w *imapserver.UpdateWriter, updates []imapd.Update) error {
+func tell(w *imapserver.UpdateWriter, updates []imapd.Update) error {
 	for _, u := range updates {
 		var err error
-		switch u = x.s.Number(u); {
+		switch {
 		case u.Expunge != 0:
 			err = w.WriteExpunge(u.Expunge)
 		case u.Fetch != nil:
-			if u.Fetch.Seq != 0 {
-				err = w.WriteMessageFlags(u.Fetch.Seq, u.Fetch.UID, u.Fetch.Flags)
-			}
+			err = w.WriteMessageFlags(u.Fetch.Seq, u.Fetch.UID, u.Fetch.Flags)
 		default:
 			err = w.WriteNumMessages(u.Exists)
 		}
@@ -151,15 +216,20 @@ func (x *session) tell(w *imapserver.UpdateWriter, updates []imapd.Update) error
 	return nil
 }
 
-// Expunge implements imapserver.Session.
+// Expunge implements imapserver.Session. CLOSE calls it as well, with a writer
+// that writes nothing.
 func (x *session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error {
+	defer x.begin()()
+	if *w == (imapserver.ExpungeWriter{}) {
+		return x.failed("CLOSE", x.s.CloseMailbox())
+	}
 	seqs, err := x.s.Expunge(uids)
 	if err != nil {
 		return x.failed("EXPUNGE", err)
 	}
 	for _, seq := range seqs {
 		if err := w.WriteExpunge(seq); err != nil {
-			return err
+			return x.failed("EXPUNGE", err)
 		}
 	}
 	return nil
@@ -167,12 +237,14 @@ func (x *session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error 
 
 // Search implements imapserver.Session.
 func (x *session) Search(kind imapserver.NumKind, c *imap.SearchCriteria, o *imap.SearchOptions) (*imap.SearchData, error) {
+	defer x.begin()()
 	d, err := x.s.Search(kind == imapserver.NumKindUID, c, o)
 	return d, x.failed("SEARCH", err)
 }
 
 // Store implements imapserver.Session.
 func (x *session) Store(w *imapserver.FetchWriter, set imap.NumSet, change *imap.StoreFlags, _ *imap.StoreOptions) error {
+	defer x.begin()()
 	_, byUID := set.(imap.UIDSet)
 	return x.failed("STORE", x.s.Store(set, change, func(u imapd.FlagsUpdate) error {
 		m := w.CreateMessage(u.Seq)
@@ -186,148 +258,25 @@ func (x *session) Store(w *imapserver.FetchWriter, set imap.NumSet, change *imap
 
 // Copy implements imapserver.Session.
 func (x *session) Copy(set imap.NumSet, dest string) (*imap.CopyData, error) {
+	defer x.begin()()
 	d, _, err := x.s.Copy(set, dest, false)
 	return d, x.failed("COPY", err)
 }
 
 // Move implements imapserver.SessionMove.
 func (x *session) Move(w *imapserver.MoveWriter, set imap.NumSet, dest string) error {
+	defer x.begin()()
 	d, seqs, err := x.s.Copy(set, dest, true)
 	if err != nil || d == nil {
 		return x.failed("MOVE", err)
 	}
 	if err := w.WriteCopyData(d); err != nil {
-		return err
+		return x.failed("MOVE", err)
 	}
 	for _, seq := range seqs {
 		if err := w.WriteExpunge(seq); err != nil {
-			return err
+			return x.failed("MOVE", err)
 		}
 	}
 	return nil
-}
-
-// Fetch implements imapserver.Session.
-func (x *session) Fetch(w *imapserver.FetchWriter, set imap.NumSet, o *imap.FetchOptions) error {
-	return x.failed("FETCH", x.s.Fetch(set, marksSeen(o), func(m *imapd.Message, flagsChanged bool) error {
-		return fetch(w, m, o, o.Flags || flagsChanged)
-	}))
-}
-
-// marksSeen reports whether the items set \Seen (RFC 9051 section 6.4.5).
-func marksSeen(o *imap.FetchOptions) bool {
-	for _, s := range o.BodySection {
-		if !s.Peek {
-			return true
-		}
-	}
-	for _, s := range o.BinarySection {
-		if !s.Peek {
-			return true
-		}
-	}
-	return false
-}
-
-// fetched is what is read from the store before a response is begun: an error
-// must not leave half a line on the wire.
-type fetched struct {
-	envelope  *imap.Envelope
-	structure imap.BodyStructure
-	sections  []*imapd.Section
-	binaries  []*imapd.Binary
-	sizes     []int64 // of the binaries, then of the BINARY.SIZE items
-}
-
-func read(m *imapd.Message, o *imap.FetchOptions) (*fetched, error) {
-	f := &fetched{}
-	var err error
-	if o.Envelope {
-		if f.envelope, err = m.Envelope(); err != nil {
-			return nil, err
-		}
-	}
-	if o.BodyStructure != nil {
-		if f.structure, err = m.BodyStructure(); err != nil {
-			return nil, err
-		}
-	}
-	for _, q := range o.BodySection {
-		s, err := m.Section(q)
-		if err != nil {
-			return nil, err
-		}
-		f.sections = append(f.sections, s)
-	}
-	size := func(path []int, partial *imap.SectionPartial) error {
-		b, err := m.Binary(path, partial)
-		if err != nil {
-			return err
-		}
-		n, err := b.Size()
-		f.binaries, f.sizes = append(f.binaries, b), append(f.sizes, n)
-		return err
-	}
-	for _, q := range o.BinarySection {
-		if err := size(q.Part, q.Partial); err != nil {
-			return nil, err
-		}
-	}
-	for _, q := range o.BinarySectionSize {
-		if err := size(q.Part, nil); err != nil {
-			return nil, err
-		}
-	}
-	return f, nil
-}
-
-func fetch(w *imapserver.FetchWriter, m *imapd.Message, o *imap.FetchOptions, flags bool) error {
-	f, err := read(m, o)
-	if err != nil {
-		return err
-	}
-	r := w.CreateMessage(m.Seq)
-	if o.UID {
-		r.WriteUID(m.UID())
-	}
-	if flags {
-		r.WriteFlags(m.Flags())
-	}
-	entry := m.Entry()
-	if o.InternalDate {
-		r.WriteInternalDate(entry.SavedAt)
-	}
-	if o.RFC822Size {
-		r.WriteRFC822Size(entry.Size())
-	}
-	if o.Envelope {
-		r.WriteEnvelope(f.envelope)
-	}
-	if o.BodyStructure != nil {
-		r.WriteBodyStructure(f.structure)
-	}
-	for i, q := range o.BodySection {
-		if err := literal(r.WriteBodySection(q, f.sections[i].Size()), f.sections[i]); err != nil {
-			return err
-		}
-	}
-	for i, q := range o.BinarySection {
-		if err := literal(r.WriteBinarySection(q, f.sizes[i]), f.binaries[i]); err != nil {
-			return err
-		}
-	}
-	for i, q := range o.BinarySectionSize {
-		r.WriteBinarySectionSize(q, uint32(f.sizes[len(o.BinarySection)+i]))
-	}
-	return r.Close()
-}
-
-// literal streams a literal. If it breaks off, the response can't be mended:
-// the error ends the command, and the wrong length the connection.
-func literal(w io.WriteCloser, from io.WriterTo) error {
-	_, err := from.WriteTo(w)
-	if cerr := w.Close(); err == nil {
-		err = cerr
-	}
-	return err
 }

@@ -2,8 +2,11 @@
 // sessions of package imapd, on go-imap's imapserver.
 //
 // A Server owns its listeners and connections: one goroutine each, and one
-// more while a client idles. Shutdown says BYE to all. A panic in a session
-// ends that connection only (imapserver recovers it).
+// more while a client idles or while a connection is being ended. Each
+// connection has a limited time to sign in, TLS handshake included, and ends
+// after 35 minutes of silence (imapserver; RFC 9051 section 5.4 asks for 30 at
+// least). Shutdown lets commands under way finish and says BYE to all. A panic
+// in a session ends that connection only (imapserver recovers it).
 package wire
 
 import (
@@ -32,15 +35,24 @@ type Options struct {
 	// MaxConnections bounds the open connections, MaxConnectionsPerIP those
 	// from one IP address (IPv6: one /64). Zero: 10000 and 50.
 	MaxConnections, MaxConnectionsPerIP int
-	Logger                              *slog.Logger
+	// SignInWithin is how long a connection may take to sign in. Zero: 2
+	// minutes.
+	SignInWithin time.Duration
+	Logger       *slog.Logger
 }
 
 // caps are the capabilities beside those that imapserver has by itself (SASL-IR,
-// LITERAL-, UNSELECT, ENABLE, IDLE, UTF8=ACCEPT, APPENDLIMIT).
+// LITERAL-, UNSELECT, ENABLE, IDLE, UTF8=ACCEPT).
+//
+// APPENDLIMIT stands without a number: STATUS tells it (RFC 7889 section 2).
+// imapserver refuses a literal over a number that it announces without reading
+// it, and would then take a non-synchronizing literal's octets, a message
+// written by somebody else, for commands. So the limit is the session's, which
+// lets the literal be read and dropped.
 var caps = imap.CapSet{
 	imap.CapIMAP4rev1: {}, imap.CapIMAP4rev2: {}, imap.CapNamespace: {}, imap.CapUIDPlus: {}, imap.CapESearch: {}, imap.CapSearchRes: {},
 	imap.CapListExtended: {}, imap.CapListStatus: {}, imap.CapMove: {}, imap.CapStatusSize: {}, imap.CapBinary: {}, imap.CapChildren: {},
-	imap.CapSpecialUse: {}, imap.CapLiteralPlus: {},
+	imap.CapSpecialUse: {}, imap.CapCreateSpecialUse: {}, imap.CapLiteralPlus: {}, imap.CapAppendLimit: {},
 }
 
 // Server serves IMAP.
@@ -48,11 +60,12 @@ type Server struct {
 	o      Options
 	server *imapserver.Server
 
-	mu      sync.Mutex
-	open    map[*imapserver.Conn]struct{}
-	perIP   map[netip.Prefix]int
-	total   int
-	stopped bool
+	mu        sync.Mutex
+	open      map[*session]struct{}
+	listeners map[net.Listener]struct{}
+	perIP     map[netip.Prefix]int
+	total     int
+	stopped   bool
 }
 
 // New returns a Server.
@@ -66,148 +79,122 @@ func New(o Options) *Server {
 	if o.MaxConnectionsPerIP == 0 {
 		o.MaxConnectionsPerIP = 50
 	}
-	srv := &Server{o: o, open: map[*imapserver.Conn]struct{}{}, perIP: map[netip.Prefix]int{}}
+	if o.SignInWithin == 0 {
+		o.SignInWithin = 2 * time.Minute
+	}
+	srv := &Server{o: o, open: map[*session]struct{}{}, listeners: map[net.Listener]struct{}{}, perIP: map[netip.Prefix]int{}}
 	srv.server = imapserver.New(&imapserver.Options{
 		NewSession: srv.newSession, Caps: caps, TLSConfig: o.TLSConfig, InsecureAuth: o.InsecureAuth, Logger: quietLogger{o.Logger},
 	})
 	return srv
 }
 
-// Serve accepts connections until the listener closes; implicitTLS: TLS from
-// the first octet (RFC 8314). It closes the listener.
+// Serve accepts connections until the listener closes or Shutdown; implicitTLS:
+// TLS from the first octet (RFC 8314). It closes the listener.
 func (srv *Server) Serve(l net.Listener, implicitTLS bool) error {
-	l = &limitedListener{Listener: l, srv: srv}
-	if implicitTLS {
-		if srv.o.TLSConfig == nil {
-			return errors.New("IMAP over TLS needs a certificate")
-		}
-		l = tls.NewListener(l, srv.o.TLSConfig)
+	defer l.Close()
+	if implicitTLS && srv.o.TLSConfig == nil {
+		return errors.New("IMAP over TLS needs a certificate")
 	}
-	err := srv.server.Serve(l)
-	if errors.Is(err, net.ErrClosed) {
+	srv.mu.Lock()
+	srv.listeners[l] = struct{}{}
+	stopped := srv.stopped
+	srv.mu.Unlock()
+	defer func() {
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		delete(srv.listeners, l)
+	}()
+	if stopped {
+		return nil
+	}
+	var limited net.Listener = &limitedListener{Listener: l, srv: srv}
+	if implicitTLS {
+		limited = tls.NewListener(limited, srv.o.TLSConfig)
+	}
+	err := srv.server.Serve(limited)
+	if srv.stopping() || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return err
 }
 
-// Shutdown says BYE to every client, also to those that idle, and closes. What
-// a client is in the middle of is on disk or not done.
-func (srv *Server) Shutdown(ctx context.Context) error {
+func (srv *Server) stopping() bool {
 	srv.mu.Lock()
-	srv.stopped = true
-	conns := make([]*imapserver.Conn, 0, len(srv.open))
-	for c := range srv.open {
-		conns = append(conns, c)
-	}
-	srv.mu.Unlock()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var wg sync.WaitGroup
-		for _, c := range conns {
-			_ = c.NetConn().SetWriteDeadline(time.Now().Add(2 * time.Second))
-			wg.Go(func() { _ = c.Bye("The server is going down; please connect again in a moment.") })
-		}
-		wg.Wait()
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
-	if err := srv.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("close the IMAP listeners: %w", err)
-	}
-	return nil
+	defer srv.mu.Unlock()
+	return srv.stopped
 }
 
 func (srv *Server) newSession(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if srv.stopped {
-		return nil, nil, &imap.Error{Type: imap.StatusResponseTypeBye, Code: imap.ResponseCodeUnavailable, Text: "The server is going down."}
+		return nil, nil, &imap.Error{Type: imap.StatusResponseTypeBye, Code: imap.ResponseCodeUnavailable, Text: goingDown}
 	}
-	srv.open[c] = struct{}{}
-	return &session{srv: srv, conn: c, s: srv.o.IMAP.NewSession(remoteIP(c.NetConn()))}, &imapserver.GreetingData{}, nil
+	x := &session{srv: srv, conn: c, inner: below(c.NetConn()), s: srv.o.IMAP.NewSession(remoteIP(c.NetConn()))}
+	x.signIn = time.AfterFunc(srv.o.SignInWithin, func() { srv.bye(c, "You took too long to sign in.", byePatience) })
+	srv.open[x] = struct{}{}
+	return x, &imapserver.GreetingData{}, nil
 }
 
-func (srv *Server) closed(c *imapserver.Conn) {
+func (srv *Server) closed(x *session) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	delete(srv.open, c)
+	delete(srv.open, x)
 }
 
-func remoteIP(c net.Conn) netip.Addr {
-	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
-		return a.Addr().Unmap()
+const goingDown = "The server is going down; please connect again in a moment."
+
+// byePatience is how long a client may take to read its BYE.
+const byePatience = 2 * time.Second
+
+// bye ends a connection. It waits for a response under way, and closes the
+// connection under a client that doesn't read.
+func (srv *Server) bye(c *imapserver.Conn, text string, patience time.Duration) {
+	force := time.AfterFunc(patience, func() { _ = c.NetConn().Close() })
+	defer force.Stop()
+	if err := c.Bye(text); err != nil {
+		srv.o.Logger.Debug("an IMAP client didn't hear its BYE", "error", err)
 	}
-	return netip.Addr{}
 }
 
-// limitedListener refuses connections over the limits.
-type limitedListener struct {
-	net.Listener
-	srv *Server
-}
-
-// Accept returns the next connection that is within the limits; others hear
-// BYE.
-func (l *limitedListener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
+// Shutdown stops listening, lets commands under way finish, says BYE to every
+// client as soon as it rests or idles, and returns when all are gone or ctx
+// ends; then the others are cut off. What a client was in the middle of is on
+// disk or not done.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.mu.Lock()
+	srv.stopped = true
+	for l := range srv.listeners {
+		_ = l.Close()
+	}
+	srv.mu.Unlock()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	told := map[*session]bool{}
+	for srv.tellResting(told) > 0 && ctx.Err() == nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
 		}
-		source := network(remoteIP(c))
-		if l.srv.admit(source) {
-			return &countedConn{Conn: c, srv: l.srv, source: source}, nil
-		}
-		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = c.Write([]byte("* BYE [LIMIT] Too many connections are open. Please try again later.\r\n"))
-		_ = c.Close()
 	}
+	// The listeners are closed; what Close says of a second Shutdown is no news.
+	_ = srv.server.Close()
+	return nil
 }
 
-// network is what connections are counted by.
-func network(ip netip.Addr) netip.Prefix {
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	p, _ := ip.Prefix(bits)
-	return p
-}
-
-func (srv *Server) admit(source netip.Prefix) bool {
+// tellResting says BYE to those that rest and returns how many connections are
+// left.
+func (srv *Server) tellResting(told map[*session]bool) int {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	// Loopback is where proxies and tests are.
-	if srv.stopped || srv.total >= srv.o.MaxConnections || srv.perIP[source] >= srv.o.MaxConnectionsPerIP && !source.Addr().IsLoopback() {
-		return false
-	}
-	srv.total++
-	srv.perIP[source]++
-	return true
-}
-
-// countedConn gives its place back when it is closed.
-type countedConn struct {
-	net.Conn
-	srv    *Server
-	source netip.Prefix
-	once   sync.Once
-}
-
-// Close implements net.Conn.
-func (c *countedConn) Close() error {
-	c.once.Do(func() {
-		c.srv.mu.Lock()
-		defer c.srv.mu.Unlock()
-		c.srv.total--
-		if c.srv.perIP[c.source]--; c.srv.perIP[c.source] <= 0 {
-			delete(c.srv.perIP, c.source)
+	for x := range srv.open {
+		if !told[x] && x.resting() {
+			told[x] = true
+			go srv.bye(x.conn, goingDown, byePatience)
 		}
-	})
-	return c.Conn.Close()
+	}
+	return len(srv.open)
 }
 
 // quietLogger takes imapserver's messages: most tell of clients that went away.

@@ -104,8 +104,8 @@ func (a *Authenticator) Verify(ctx context.Context, name, password string, ip ne
 			return member, nil
 		}
 	}
-	from := source(ip)
-	if err := wait(ctx, max(a.delay("ip "+from), a.delay("name "+strings.ToLower(name)))); err != nil {
+	from, who := "ip "+source(ip), "name "+handle
+	if err := wait(ctx, max(a.delay(from), a.delay(who))); err != nil {
 		return threading.Member{}, err
 	}
 	c, err := a.verify(ctx, credentials, password)
@@ -113,7 +113,7 @@ func (a *Authenticator) Verify(ctx context.Context, name, password string, ip ne
 		return threading.Member{}, err
 	}
 	if c == nil {
-		a.failed("ip "+from, "name "+strings.ToLower(name))
+		a.failed(from, who)
 		return threading.Member{}, ErrDenied
 	}
 	a.remember(member.ID, c.Verifier, password)
@@ -121,13 +121,16 @@ func (a *Authenticator) Verify(ctx context.Context, name, password string, ip ne
 	return member, nil
 }
 
-// handle takes the handle out of a login name.
+// handle takes the handle out of a login name. What can't be one (an address
+// of another domain, too long) is nobody's: all such names count as one, so
+// that what is noted of wrong names stays small.
 func (a *Authenticator) handle(name string) (handle string, ok bool) {
 	name = strings.ToLower(strings.TrimSpace(name))
-	if local, domain, full := strings.Cut(name, "@"); full {
-		return local, domain == a.o.Domain
+	local, domain, full := strings.Cut(name, "@")
+	if full && !strings.EqualFold(domain, a.o.Domain) || len(local) > threading.MaxSlug {
+		return "", false
 	}
-	return name, true
+	return local, true
 }
 
 // verify returns the credential that the password fits, or nil. An unknown
@@ -148,14 +151,18 @@ func (a *Authenticator) verify(ctx context.Context, credentials []threading.Cred
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if len(credentials) == 0 {
-		seal.Verify(a.dummy, password)
-		return nil, nil
-	}
-	for i := range credentials {
-		if seal.Verify(credentials[i].Verifier, password) {
+	tried := false
+	for i, c := range credentials {
+		if c.Kind != threading.CredentialPassword {
+			continue
+		}
+		tried = true
+		if seal.Verify(c.Verifier, password) {
 			return &credentials[i], nil
 		}
+	}
+	if !tried {
+		seal.Verify(a.dummy, password)
 	}
 	return nil, nil
 }

@@ -1,0 +1,213 @@
+package imapd
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/mimetree"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// maxCriteria bounds how deep a search is nested.
+const maxCriteria = 100
+
+// query is a search that is prepared: needles folded, sets resolved to UIDs,
+// dates cut to days. All its parts must match.
+type query struct {
+	sets                  []threading.UIDSet
+	since, before         time.Time // days of INTERNALDATE; zero: any
+	sentSince, sentBefore time.Time // days of the Date field
+	larger, smaller       int64     // octets; zero: any
+	flags, notFlags       []imap.Flag
+	headers               []field
+	body, text            []string // folded
+	not                   []*query
+	or                    [][2]*query
+}
+
+// field is a header field: the name in lower case, the value folded.
+type field struct{ name, value string }
+
+// compile prepares a search.
+func (s *Session) compile(c *imap.SearchCriteria, depth int) (*query, error) {
+	if depth > maxCriteria {
+		return nil, no(imap.ResponseCodeLimit, "The search is nested too deep.")
+	}
+	q := &query{
+		since: day(c.Since), before: day(c.Before), sentSince: day(c.SentSince), sentBefore: day(c.SentBefore),
+		larger: c.Larger, smaller: c.Smaller, flags: c.Flag, notFlags: c.NotFlag, body: foldAll(c.Body), text: foldAll(c.Text),
+	}
+	for _, set := range c.SeqNum {
+		q.sets = append(q.sets, s.uids(set))
+	}
+	for _, set := range c.UID {
+		q.sets = append(q.sets, s.uids(set))
+	}
+	for _, h := range c.Header {
+		q.headers = append(q.headers, field{strings.ToLower(h.Key), foldNeedle(h.Value)})
+	}
+	for i := range c.Not {
+		n, err := s.compile(&c.Not[i], depth+1)
+		if err != nil {
+			return nil, err
+		}
+		q.not = append(q.not, n)
+	}
+	for i := range c.Or {
+		var pair [2]*query
+		for j := range pair {
+			var err error
+			if pair[j], err = s.compile(&c.Or[i][j], depth+1); err != nil {
+				return nil, err
+			}
+		}
+		q.or = append(q.or, pair)
+	}
+	return q, nil
+}
+
+func foldNeedle(text string) string { return strings.TrimSpace(threading.Fold(text)) }
+
+func foldAll(texts []string) []string {
+	var folded []string
+	for _, t := range texts {
+		folded = append(folded, foldNeedle(t))
+	}
+	return folded
+}
+
+// scope is what has to be looked at: all, unless the search names a set.
+func (q *query) scope() threading.UIDSet {
+	if len(q.sets) > 0 {
+		return q.sets[0]
+	}
+	return threading.UIDSet{{First: 1, Last: 1<<32 - 1}}
+}
+
+// want says what has to be read beside the entries. A body's signature is
+// asked for the one text that is searched for; with several it would not say
+// which of them it rules out.
+func (q *query) want() store.Want {
+	var w store.Want
+	needles := map[string]bool{}
+	q.each(func(q *query) {
+		w.Header = w.Header || len(q.headers) > 0 || len(q.text) > 0 || !q.sentSince.IsZero() || !q.sentBefore.IsZero()
+		for _, list := range [][]string{q.body, q.text} {
+			for _, needle := range list {
+				w.Text = true
+				needles[needle] = true
+			}
+		}
+	})
+	if len(needles) == 1 {
+		for needle := range needles {
+			w.TextNeedles = []string{needle}
+		}
+	}
+	return w
+}
+
+// each calls f for the query and all that are nested in it.
+func (q *query) each(f func(*query)) {
+	f(q)
+	for _, n := range q.not {
+		n.each(f)
+	}
+	for _, pair := range q.or {
+		pair[0].each(f)
+		pair[1].each(f)
+	}
+}
+
+// candidate is a message that may match.
+type candidate struct {
+	*store.Scanned
+	folded []field // decoded when first asked for
+}
+
+func (m *candidate) fields() []field {
+	if m.folded == nil {
+		m.folded = []field{}
+		for name, value := range mimetree.Fields(m.Header) {
+			m.folded = append(m.folded, field{strings.ToLower(name), threading.Fold(mimetree.DecodeHeader(value))})
+		}
+	}
+	return m.folded
+}
+
+// matches compares what is cheapest first.
+func (q *query) matches(m *candidate) bool {
+	return q.matchesEntry(m) && q.matchesSent(m) && q.matchesHeaders(m) && q.matchesText(m) && q.matchesNested(m)
+}
+
+// matchesEntry compares what the entry alone says.
+func (q *query) matchesEntry(m *candidate) bool {
+	for _, set := range q.sets {
+		if !set.Contains(m.UID) {
+			return false
+		}
+	}
+	return within(day(m.SavedAt), q.since, q.before) &&
+		(q.larger == 0 || m.Size() > q.larger) && (q.smaller == 0 || m.Size() < q.smaller) &&
+		!slices.ContainsFunc(q.flags, func(f imap.Flag) bool { return !hasFlag(&m.Entry, f) }) &&
+		!slices.ContainsFunc(q.notFlags, func(f imap.Flag) bool { return hasFlag(&m.Entry, f) })
+}
+
+// matchesSent compares the Date field. A message without one was sent on no
+// day.
+func (q *query) matchesSent(m *candidate) bool {
+	if q.sentSince.IsZero() && q.sentBefore.IsZero() {
+		return true
+	}
+	sent := sentDate(m.Header)
+	return !sent.IsZero() && within(sent, q.sentSince, q.sentBefore)
+}
+
+func within(day, since, before time.Time) bool {
+	return (since.IsZero() || !day.Before(since)) && (before.IsZero() || day.Before(before))
+}
+
+// matchesHeaders compares fields by name.
+func (q *query) matchesHeaders(m *candidate) bool {
+	for _, h := range q.headers {
+		if !slices.ContainsFunc(m.fields(), func(f field) bool { return f.name == h.name && strings.Contains(f.value, h.value) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// matchesText compares the text of the body, or of body and header.
+func (q *query) matchesText(m *candidate) bool {
+	inBody := func(needle string) bool { return !m.TextRuledOut && strings.Contains(m.Text, needle) }
+	for _, needle := range q.body {
+		if !inBody(needle) {
+			return false
+		}
+	}
+	for _, needle := range q.text {
+		if !slices.ContainsFunc(m.fields(), func(f field) bool { return strings.Contains(f.value, needle) }) && !inBody(needle) {
+			return false
+		}
+	}
+	return true
+}
+
+func (q *query) matchesNested(m *candidate) bool {
+	return !slices.ContainsFunc(q.not, func(n *query) bool { return n.matches(m) }) &&
+		!slices.ContainsFunc(q.or, func(pair [2]*query) bool { return !pair[0].matches(m) && !pair[1].matches(m) })
+}
+
+// hasFlag reports whether an entry has a flag, of either kind.
+func hasFlag(e *threading.Entry, flag imap.Flag) bool {
+	for _, f := range systemFlags {
+		if strings.EqualFold(string(flag), string(f.flag)) {
+			return e.Flags&f.bit != 0
+		}
+	}
+	return slices.ContainsFunc(e.Keywords, func(k string) bool { return strings.EqualFold(k, string(flag)) })
+}

@@ -1,0 +1,309 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stagedoor/stagedoor/threading"
+)
+
+// dial returns a connection whose greeting was read.
+func (h *house) dial() *peer {
+	h.Helper()
+	c, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	p := &peer{c, bufio.NewReader(c)}
+	if _, err := p.ReadString('\n'); err != nil {
+		h.Fatal(err)
+	}
+	return p
+}
+
+// signIn returns a connection with a mailbox selected.
+func (h *house) signIn(mailbox string) *peer {
+	h.Helper()
+	p := h.dial()
+	h.say(p, "a LOGIN tess secret-1", "a OK")
+	h.say(p, "a SELECT "+mailbox, "a OK")
+	return p
+}
+
+// say sends a line and reads until one that begins with want, or "*" for any.
+func (h *house) say(p *peer, line, want string) string {
+	h.Helper()
+	if _, err := p.Write([]byte(line + "\r\n")); err != nil {
+		h.Fatal(err)
+	}
+	return h.hear(p, want)
+}
+
+func (h *house) hear(p *peer, want string) string {
+	h.Helper()
+	for {
+		got, err := p.ReadString('\n')
+		if err != nil {
+			h.Fatalf("want %q: %v", want, err)
+		}
+		if strings.HasPrefix(got, want) {
+			return got
+		}
+		if strings.HasPrefix(got, "a ") {
+			h.Fatalf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// messages is how many a mailbox holds.
+func (h *house) messages(mailbox string) int {
+	h.Helper()
+	ctx := context.Background()
+	mb, err := h.store.Mailbox(ctx, h.tess.ID, mailbox)
+	if err != nil {
+		h.Fatal(err)
+	}
+	st, err := h.store.MailboxStatus(ctx, h.tess.ID, mb.ID)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return int(st.Messages)
+}
+
+// The octets of a literal that is refused are somebody's message: they must not
+// be taken for commands.
+func TestALiteralThatIsTooLongIsReadAndDropped(t *testing.T) {
+	h := newHouse(t)
+	p := h.signIn("INBOX")
+	h.say(p, "a CREATE Precious", "a OK")
+	text := strings.Repeat("a DELETE Precious\r\n", 100000)
+	h.say(p, fmt.Sprintf("a APPEND Drafts {%d+}\r\n%s", len(text), text), "a NO [TOOBIG]")
+	h.say(p, "a STATUS Precious (MESSAGES)", `* STATUS "Precious"`)
+	if n := h.messages("Drafts"); n != 0 {
+		t.Errorf("%d in Drafts", n)
+	}
+}
+
+func TestAnAppendThatBreaksOffIsNotStored(t *testing.T) {
+	h := newHouse(t)
+	p := h.signIn("INBOX")
+	if _, err := p.Write([]byte("a APPEND Drafts {1000+}\r\nSubject: half\r\n\r\nof i")); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.Close()
+	h.untilGone()
+	if n := h.messages("Drafts"); n != 0 {
+		t.Errorf("half a message is in Drafts")
+	}
+}
+
+// untilGone waits until the server has no connection left.
+func (h *house) untilGone() {
+	h.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		h.srv.mu.Lock()
+		n := len(h.srv.open) + h.srv.total
+		h.srv.mu.Unlock()
+		if n == 0 {
+			return
+		}
+	}
+	h.Fatal("connections are left over")
+}
+
+// A client that goes away in the middle of a literal must not leave its
+// connection waiting for the lock of a response that never ends.
+func TestAClientThatGoesAwayWhileFetching(t *testing.T) {
+	h := newHouse(t)
+	h.deliver("INBOX", "Subject: long\n\n"+strings.Repeat("0123456789abcdef\n", 1<<19))
+	p := h.signIn("INBOX")
+	for i := range 5 {
+		if i > 0 {
+			p = h.signIn("INBOX")
+		}
+		h.say(p, "a FETCH 1 BODY.PEEK[]", "* 1 FETCH")
+		_ = p.Close()
+	}
+	h.untilGone()
+}
+
+func TestOneWhoDoesNotSignInIsSentAway(t *testing.T) {
+	h := newHouse(t, func(o *Options) { o.SignInWithin = 100 * time.Millisecond })
+	p := h.dial()
+	h.hear(p, "* BYE")
+	h.untilGone()
+	h.signIn("INBOX") // and one who does may stay
+	time.Sleep(200 * time.Millisecond)
+	if n := len(h.srv.open); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+func TestTooManyWrongPasswordsEndTheConnection(t *testing.T) {
+	h := newHouse(t)
+	p := h.dial()
+	for range maxSignInFailures {
+		// Too long to be one: denied like any other, and without the delay.
+		h.say(p, fmt.Sprintf("a LOGIN nobody {%d+}\r\n%s", 1200, strings.Repeat("x", 1200)), "a NO [AUTHENTICATIONFAILED]")
+	}
+	h.hear(p, "* BYE")
+}
+
+func TestConnectionsAreLimited(t *testing.T) {
+	h := newHouse(t, func(o *Options) { o.MaxConnections = 2 })
+	h.dial()
+	p := h.dial()
+	c, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got, _ := bufio.NewReader(c).ReadString('\n'); !strings.HasPrefix(got, "* BYE [LIMIT]") {
+		t.Errorf("the third hears %q", got)
+	}
+	_ = p.Close()
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		h.srv.mu.Lock()
+		n := h.srv.total
+		h.srv.mu.Unlock()
+		if n == 1 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the place is not given back")
+		}
+	}
+	h.dial()
+}
+
+// What is typed after IDLE instead of DONE ends it, and the next command works.
+func TestIdleThatEndsBadly(t *testing.T) {
+	h := newHouse(t)
+	p := h.signIn("INBOX")
+	for range 50 {
+		h.say(p, "a IDLE", "+")
+		h.say(p, "NONSENSE", "a BAD")
+		h.say(p, "a NOOP", "a OK")
+		h.say(p, "a IDLE\r\nNONSENSE\r\na UID FETCH 1:* FLAGS", "a BAD")
+		h.hear(p, "a OK")
+	}
+}
+
+func TestShutdownSaysByeToAllAndLetsCommandsFinish(t *testing.T) {
+	h := newHouse(t)
+	waiting, idling, busy := h.dial(), h.signIn("INBOX"), h.signIn("INBOX")
+	h.say(idling, "a IDLE", "+")
+	h.say(busy, "a APPEND Drafts {20}", "+")
+	done := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		done <- h.srv.Shutdown(ctx)
+	}()
+	h.hear(waiting, "* BYE")
+	h.hear(idling, "* BYE")
+	h.say(busy, "Subject: hi\r\n\r\nlate", "a OK [APPENDUID")
+	h.hear(busy, "* BYE")
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("Shutdown doesn't end")
+	}
+	if c, err := net.Dial("tcp", h.addr); err == nil {
+		_ = c.Close()
+		t.Error("the server still listens")
+	}
+	if n := h.messages("Drafts"); n != 1 {
+		t.Errorf("%d in Drafts", n)
+	}
+}
+
+// One that never reads nor writes is cut off when the time is over.
+func TestShutdownEndsInTime(t *testing.T) {
+	h := newHouse(t)
+	p := h.signIn("INBOX")
+	h.say(p, "a APPEND Drafts {20}", "+")
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if err := h.srv.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if d := time.Since(start); d > 2*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	h.untilGone()
+}
+
+// TestIdleConnectionsAreCheap bounds what an idle connection costs, client side
+// excluded: 1,000 must fit into 60 MB together with the program.
+func TestIdleConnectionsAreCheap(t *testing.T) {
+	if testing.Short() {
+		t.Skip("opens many connections")
+	}
+	h := newHouse(t)
+	for range 20 {
+		h.deliver("INBOX", "Subject: hi\n\nthere\n")
+	}
+	h.signIn("INBOX") // so that the password is remembered
+	const n = 1000
+	goroutines, heap := runtime.NumGoroutine(), inUse()
+	for range n {
+		c, err := net.Dial("tcp", h.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
+		_, _ = c.Write([]byte("a LOGIN tess secret-1\r\na SELECT INBOX\r\na IDLE\r\n"))
+		buf := make([]byte, 2048)
+		for got := ""; !strings.Contains(got, "+ idling"); {
+			k, err := c.Read(buf)
+			if err != nil {
+				t.Fatalf("%v after %q", err, got)
+			}
+			got += string(buf[:k])
+		}
+	}
+	each := (inUse() - heap) / n
+	t.Logf("an idle connection costs %d octets of heap and stack and %.1f goroutines, the client's socket included", each, float64(runtime.NumGoroutine()-goroutines)/n)
+	if each > 40<<10 {
+		t.Errorf("an idle connection costs %d octets", each)
+	}
+}
+
+// inUse is the heap and the stacks in use.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
+}
+
+// A member's sessions see each other's changes within the commit.
+func TestIdleHearsTheCommit(t *testing.T) {
+	h := newHouse(t)
+	p := h.signIn("INBOX")
+	h.say(p, "a IDLE", "+")
+	h.deliver("INBOX", "Subject: hi\n\nthere\n")
+	h.hear(p, "* 1 EXISTS")
+	mb, err := h.store.Mailbox(context.Background(), h.tess.ID, "INBOX")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.store.StoreFlags(context.Background(), h.tess.ID, mb.ID, threading.UIDSet{{First: 1, Last: 1}}, threading.FlagsAdd, threading.FlagAnswered, nil); err != nil {
+		t.Fatal(err)
+	}
+	h.hear(p, `* 1 FETCH (UID 1 FLAGS (\Answered))`)
+}

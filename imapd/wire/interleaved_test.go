@@ -1,0 +1,287 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stagedoor/stagedoor/threading"
+)
+
+// believer is a client that keeps what it was told of a mailbox by the rules
+// of RFC 9051 section 7, and nothing else.
+type believer struct {
+	testing.TB
+	name string
+	c    net.Conn
+	r    *bufio.Reader
+	tags int
+	box  []belief // by sequence number
+}
+
+type belief struct {
+	uid   uint32 // 0: not asked for yet
+	flags []string
+}
+
+func (h *house) believer(name string) *believer {
+	h.Helper()
+	c, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(2 * time.Minute))
+	b := &believer{TB: h.TB, name: name, c: c, r: bufio.NewReader(c)}
+	b.line()
+	b.do("LOGIN tess secret-1")
+	b.do("SELECT INBOX")
+	b.learn()
+	return b
+}
+
+func (b *believer) line() string {
+	line, err := b.r.ReadString('\n')
+	if err != nil {
+		b.Errorf("%s: %v after %q", b.name, err, line)
+		panic("the connection broke")
+	}
+	return strings.TrimRight(line, "\r\n")
+}
+
+// do runs a command, believes what it is told, and returns the tagged answer.
+func (b *believer) do(command string) string {
+	b.tags++
+	tag := fmt.Sprintf("%s%d", b.name, b.tags)
+	if _, err := fmt.Fprintf(b.c, "%s %s\r\n", tag, command); err != nil {
+		b.Errorf("%s: %v", b.name, err)
+		panic("the connection broke")
+	}
+	still := strings.HasPrefix(command, "FETCH") || strings.HasPrefix(command, "STORE") || strings.HasPrefix(command, "SEARCH")
+	for {
+		line := b.line()
+		if rest, ok := strings.CutPrefix(line, tag+" "); ok {
+			if strings.HasPrefix(rest, "BAD") {
+				b.Errorf("%s: %q: %s", b.name, command, rest)
+			}
+			return rest
+		}
+		if strings.HasPrefix(line, "+") {
+			continue
+		}
+		if still && strings.HasSuffix(line, " EXPUNGE") {
+			b.Errorf("%s: %q moves the numbers during %q (RFC 9051 section 7.5.1)", b.name, line, command)
+		}
+		b.believe(line)
+	}
+}
+
+var fetchLine = regexp.MustCompile(`^\* (\d+) FETCH \((?:UID (\d+) ?)?FLAGS \(([^)]*)\)\)$`)
+
+func (b *believer) believe(line string) {
+	fields := strings.Fields(line)
+	n, err := strconv.Atoi(fields[1])
+	switch {
+	case err != nil:
+	case fields[2] == "EXISTS":
+		if n < len(b.box) {
+			b.Errorf("%s: %q but there were %d", b.name, line, len(b.box))
+		}
+		for len(b.box) < n {
+			b.box = append(b.box, belief{})
+		}
+	case fields[2] == "EXPUNGE":
+		if n < 1 || n > len(b.box) {
+			b.Errorf("%s: %q of %d", b.name, line, len(b.box))
+			return
+		}
+		b.box = slices.Delete(b.box, n-1, n)
+	case fields[2] == "FETCH":
+		m := fetchLine.FindStringSubmatch(line)
+		if m == nil || n < 1 || n > len(b.box) {
+			b.Errorf("%s: %q of %d", b.name, line, len(b.box))
+			return
+		}
+		if m[2] != "" {
+			uid, _ := strconv.ParseUint(m[2], 10, 32)
+			if old := b.box[n-1].uid; old != 0 && old != uint32(uid) {
+				b.Errorf("%s: number %d was UID %d and is %d", b.name, n, old, uid)
+			}
+			b.box[n-1].uid = uint32(uid)
+		}
+		b.box[n-1].flags = normal(strings.Fields(m[3]))
+	}
+}
+
+func normal(flags []string) []string {
+	flags = slices.Clone(flags)
+	slices.Sort(flags)
+	return slices.Compact(flags)
+}
+
+// learn asks for what the client was told of but doesn't know.
+func (b *believer) learn() {
+	for i, m := range b.box {
+		if m.uid == 0 {
+			b.do(fmt.Sprintf("FETCH %d:* (UID FLAGS)", i+1))
+			return
+		}
+	}
+}
+
+// store changes flags. Where it is silent the client believes that it worked.
+func (b *believer) store(rnd *rand.Rand) {
+	op := []string{"FLAGS", "+FLAGS", "-FLAGS"}[rnd.IntN(3)]
+	var flags []string
+	for _, f := range []string{`\Seen`, `\Flagged`, `\Answered`, `\Deleted`, "$Forwarded", "$label1"} {
+		if rnd.IntN(3) == 0 {
+			flags = append(flags, f)
+		}
+	}
+	from := rnd.IntN(len(b.box))
+	to := min(len(b.box), from+1+rnd.IntN(3))
+	uid, set := "", fmt.Sprintf("%d:%d", from+1, to)
+	if rnd.IntN(2) == 0 && b.box[from].uid != 0 && b.box[to-1].uid != 0 {
+		uid, set = "UID ", fmt.Sprintf("%d:%d", b.box[from].uid, b.box[to-1].uid)
+	}
+	silent := ""
+	if rnd.IntN(2) == 0 {
+		silent = ".SILENT"
+		for i := from; i < to; i++ {
+			b.box[i].flags = applied(b.box[i].flags, op, flags)
+		}
+	}
+	b.do(fmt.Sprintf("%sSTORE %s %s%s (%s)", uid, set, op, silent, strings.Join(flags, " ")))
+}
+
+func applied(flags []string, op string, change []string) []string {
+	switch op {
+	case "FLAGS":
+		return normal(change)
+	case "+FLAGS":
+		return normal(append(slices.Clone(flags), change...))
+	}
+	return slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return slices.Contains(change, f) })
+}
+
+// step does something.
+func (b *believer) step(rnd *rand.Rand) {
+	b.learn()
+	if len(b.box) == 0 || rnd.IntN(5) == 0 {
+		b.do("APPEND INBOX {19+}\r\nSubject: hi\r\n\r\nyes\r")
+		return
+	}
+	one := 1 + rnd.IntN(len(b.box))
+	switch rnd.IntN(12) {
+	case 0:
+		b.do("EXPUNGE")
+	case 1:
+		b.do(fmt.Sprintf("MOVE %d:%d Archives", one, min(one+1, len(b.box))))
+	case 2:
+		b.do(fmt.Sprintf("COPY %d INBOX", one))
+	case 3:
+		b.do(fmt.Sprintf("MOVE %d INBOX", one))
+	case 4:
+		b.do("NOOP")
+	case 5:
+		b.do("SEARCH NOT DELETED")
+	case 6:
+		b.do(fmt.Sprintf("FETCH 1:%d FLAGS", one))
+	case 7:
+		b.do("UID FETCH 1:* FLAGS")
+	default:
+		b.store(rnd)
+	}
+}
+
+// check compares what the client believes with what is stored.
+func (b *believer) check(h *house) {
+	b.do("NOOP")
+	b.learn()
+	ctx := context.Background()
+	mb, err := h.store.Mailbox(ctx, h.tess.ID, "INBOX")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var truth []belief
+	err = h.store.Entries(ctx, h.tess.ID, mb.ID, threading.UIDSet{{First: 1, Last: 1<<32 - 1}}, func(e threading.Entry) error {
+		flags := slices.Clone(e.Keywords)
+		for bit, name := range map[threading.Flags]string{threading.FlagSeen: `\Seen`, threading.FlagAnswered: `\Answered`, threading.FlagFlagged: `\Flagged`, threading.FlagDeleted: `\Deleted`, threading.FlagDraft: `\Draft`} {
+			if e.Flags&bit != 0 {
+				flags = append(flags, name)
+			}
+		}
+		truth = append(truth, belief{e.UID, normal(flags)})
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	same := func(x, y belief) bool { return x.uid == y.uid && slices.Equal(x.flags, y.flags) }
+	if !slices.EqualFunc(b.box, truth, same) {
+		b.Fatalf("%s believes\n%v\nbut the mailbox is\n%v", b.name, b.box, truth)
+	}
+}
+
+// TestInterleavedSessions runs random commands of two sessions on one mailbox,
+// one at a time: whenever one polls, it must believe the truth.
+func TestInterleavedSessions(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	h := newHouse(t)
+	clients := []*believer{h.believer("a"), h.believer("b")}
+	steps := 1500
+	if testing.Short() {
+		steps = 200
+	}
+	for range steps {
+		b := clients[rnd.IntN(2)]
+		b.step(rnd)
+		if rnd.IntN(4) == 0 {
+			b.check(h)
+		}
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+	for _, b := range clients {
+		b.check(h)
+	}
+}
+
+// TestConcurrentSessions does the same at the same time: in the end all believe
+// the truth.
+func TestConcurrentSessions(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	h := newHouse(t)
+	var clients []*believer
+	for i := range 4 {
+		clients = append(clients, h.believer(string(rune('a'+i))))
+	}
+	var wg sync.WaitGroup
+	for i, b := range clients {
+		wg.Go(func() {
+			rnd := rand.New(rand.NewPCG(seed, uint64(i)))
+			for range 300 {
+				if b.step(rnd); t.Failed() {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, b := range clients {
+		b.check(h)
+	}
+}

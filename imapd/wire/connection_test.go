@@ -136,12 +136,12 @@ func TestAClientThatGoesAwayWhileFetching(t *testing.T) {
 }
 
 func TestOneWhoDoesNotSignInIsSentAway(t *testing.T) {
-	h := newHouse(t, func(o *Options) { o.SignInWithin = 100 * time.Millisecond })
+	h := newHouse(t, func(o *Options) { o.SignInWithin = 2 * time.Second })
 	p := h.dial()
 	h.hear(p, "* BYE")
 	h.untilGone()
 	h.signIn("INBOX") // and one who does may stay
-	time.Sleep(200 * time.Millisecond)
+	time.Sleep(2500 * time.Millisecond)
 	if n := len(h.srv.open); n != 1 {
 		t.Errorf("%d connections", n)
 	}

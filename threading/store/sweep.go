@@ -61,16 +61,16 @@ func (s *Store) Sweep(ctx context.Context) error {
 		query string
 		args  []any
 	}{
-		{`DELETE FROM items WHERE rowid IN (SELECT i.rowid FROM items i WHERE i.id < ?
+		{`DELETE FROM items WHERE (member_id, id) IN (SELECT i.member_id, i.id FROM items i WHERE i.id < ?
 			AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.member_id = i.member_id AND e.item_id = i.id)
 			AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.member_id = i.member_id AND q.item_id = i.id) LIMIT ?)`, []any{orphans, sweepBatch}},
 		{`DELETE FROM bodies WHERE id IN (SELECT b.id FROM bodies b WHERE b.id < ?
 			AND NOT EXISTS (SELECT 1 FROM items i WHERE i.body_id = b.id)
 			AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.body_id = b.id) LIMIT ?)`, []any{orphans, sweepBatch}},
-		{`DELETE FROM body_chunks WHERE rowid IN (SELECT c.rowid FROM body_chunks c WHERE c.body_id < ?
+		{`DELETE FROM body_chunks WHERE (body_id, seq) IN (SELECT c.body_id, c.seq FROM body_chunks c WHERE c.body_id < ?
 			AND NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = c.body_id) LIMIT ?)`, []any{orphans, sweepBatch}},
-		{`DELETE FROM dedupe WHERE rowid IN (SELECT rowid FROM dedupe WHERE filed_at < ? LIMIT ?)`, []any{millis(now.Add(-threading.DedupeFor)), sweepBatch}},
-		{`DELETE FROM client_ids WHERE rowid IN (SELECT rowid FROM client_ids WHERE noted_at < ? LIMIT ?)`, []any{millis(now.Add(-clientIDAge)), sweepBatch}},
+		{`DELETE FROM dedupe WHERE hash IN (SELECT hash FROM dedupe WHERE filed_at < ? LIMIT ?)`, []any{millis(now.Add(-threading.DedupeFor)), sweepBatch}},
+		{`DELETE FROM client_ids WHERE (member_id, hash) IN (SELECT member_id, hash FROM client_ids WHERE noted_at < ? LIMIT ?)`, []any{millis(now.Add(-clientIDAge)), sweepBatch}},
 		{`DELETE FROM records WHERE id IN (SELECT id FROM records WHERE id < ? LIMIT ?)`, []any{threading.IDAt(now.Add(-recordAge)), sweepBatch}},
 	} {
 		for ctx.Err() == nil {

@@ -1,9 +1,10 @@
 -- The first schema. Times are milliseconds since 1970 (UTC). IDs are made by
 -- the node (threading.ID). Tables that grow lead their key with the member or
--- the thread.
+-- the thread, and are kept in the order of that key: a commit writes whole
+-- pages, and a second tree for the key would double them.
 
 CREATE TABLE members (
-  id         BIGINT PRIMARY KEY,
+  id         INTEGER PRIMARY KEY,
   handle     TEXT UNIQUE,            -- NULL once removed
   name       TEXT NOT NULL,
   status     TEXT NOT NULL,
@@ -15,12 +16,12 @@ CREATE TABLE members (
 
 -- One mod-sequence counter for all of a member's mailboxes.
 CREATE TABLE member_state (
-  member_id BIGINT PRIMARY KEY,
+  member_id INTEGER PRIMARY KEY,
   modseq    BIGINT NOT NULL
 );
 
 CREATE TABLE addresses (
-  id          BIGINT PRIMARY KEY,
+  id          INTEGER PRIMARY KEY,
   member_id   BIGINT NOT NULL,
   hash        BLOB NOT NULL UNIQUE,  -- keyed hash of the canonical form
   sealed      BLOB NOT NULL,
@@ -31,7 +32,7 @@ CREATE TABLE addresses (
 CREATE INDEX addresses_member ON addresses (member_id);
 
 CREATE TABLE credentials (
-  id           BIGINT PRIMARY KEY,
+  id           INTEGER PRIMARY KEY,
   member_id    BIGINT NOT NULL,
   kind         TEXT NOT NULL,
   label        TEXT NOT NULL,
@@ -42,7 +43,7 @@ CREATE TABLE credentials (
 );
 
 CREATE TABLE productions (
-  id         BIGINT PRIMARY KEY,
+  id         INTEGER PRIMARY KEY,
   slug       TEXT NOT NULL UNIQUE,
   title      TEXT NOT NULL,
   owner_id   BIGINT NOT NULL,
@@ -50,7 +51,7 @@ CREATE TABLE productions (
 );
 
 CREATE TABLE roles (
-  id            BIGINT PRIMARY KEY,
+  id            INTEGER PRIMARY KEY,
   production_id BIGINT NOT NULL,
   slug          TEXT NOT NULL,
   title         TEXT NOT NULL,
@@ -59,7 +60,7 @@ CREATE TABLE roles (
 );
 
 CREATE TABLE threads (
-  id            BIGINT PRIMARY KEY,
+  id            INTEGER PRIMARY KEY,
   subject       TEXT NOT NULL,
   production_id BIGINT NOT NULL,
   role_id       BIGINT NOT NULL,
@@ -74,11 +75,11 @@ CREATE TABLE participants (
   thread_id BIGINT NOT NULL,
   member_id BIGINT NOT NULL,
   PRIMARY KEY (thread_id, member_id)
-);
+) WITHOUT ROWID;
 CREATE INDEX participants_member ON participants (member_id);
 
 CREATE TABLE aliases (
-  id        BIGINT PRIMARY KEY,
+  id        INTEGER PRIMARY KEY,
   thread_id BIGINT NOT NULL,
   viewer_id BIGINT NOT NULL,
   other_id  BIGINT NOT NULL,
@@ -93,11 +94,11 @@ CREATE TABLE messages (
   foreign_id BLOB,                   -- sealed; NULL: none
   filed_at  BIGINT NOT NULL,
   PRIMARY KEY (thread_id, id)
-);
+) WITHOUT ROWID;
 CREATE INDEX messages_id ON messages (id);
 
 CREATE TABLE bodies (
-  id        BIGINT PRIMARY KEY,
+  id        INTEGER PRIMARY KEY,
   size      BIGINT NOT NULL,
   structure BLOB NOT NULL,
   signature BLOB NOT NULL,
@@ -110,7 +111,7 @@ CREATE TABLE body_chunks (
   size    INTEGER NOT NULL,          -- octets before compression
   data    BLOB NOT NULL,             -- zstd
   PRIMARY KEY (body_id, seq)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE items (
   member_id  BIGINT NOT NULL,
@@ -121,7 +122,7 @@ CREATE TABLE items (
   body_size  BIGINT NOT NULL,
   header     BLOB NOT NULL,
   PRIMARY KEY (member_id, id)
-);
+) WITHOUT ROWID;
 CREATE INDEX items_body ON items (body_id);
 
 CREATE TABLE mailboxes (
@@ -136,7 +137,7 @@ CREATE TABLE mailboxes (
   expunged_from BIGINT NOT NULL,
   PRIMARY KEY (member_id, id),
   UNIQUE (member_id, name)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE entries (
   member_id   BIGINT NOT NULL,
@@ -152,7 +153,7 @@ CREATE TABLE entries (
   modseq      BIGINT NOT NULL,
   saved_at    BIGINT NOT NULL,
   PRIMARY KEY (member_id, mailbox_id, uid)
-);
+) WITHOUT ROWID;
 CREATE INDEX entries_modseq ON entries (member_id, mailbox_id, modseq);
 CREATE INDEX entries_item ON entries (member_id, item_id);
 
@@ -162,7 +163,7 @@ CREATE TABLE tombstones (
   uid        BIGINT NOT NULL,
   modseq     BIGINT NOT NULL,
   PRIMARY KEY (member_id, mailbox_id, uid)
-);
+) WITHOUT ROWID;
 CREATE INDEX tombstones_modseq ON tombstones (member_id, mailbox_id, modseq);
 
 -- Which copy in Sent a client's own Message-ID stands for.
@@ -174,7 +175,7 @@ CREATE TABLE client_ids (
   submitted  INTEGER NOT NULL,       -- 0: the client appended it
   noted_at   BIGINT NOT NULL,
   PRIMARY KEY (member_id, hash)
-);
+) WITHOUT ROWID;
 CREATE INDEX client_ids_noted ON client_ids (noted_at);
 
 CREATE TABLE dedupe (
@@ -182,11 +183,11 @@ CREATE TABLE dedupe (
   thread_id  BIGINT NOT NULL,
   message_id BIGINT NOT NULL,
   filed_at   BIGINT NOT NULL
-);
+) WITHOUT ROWID;
 CREATE INDEX dedupe_filed ON dedupe (filed_at);
 
 CREATE TABLE queue (
-  id          BIGINT PRIMARY KEY,
+  id          INTEGER PRIMARY KEY,
   kind        TEXT NOT NULL,
   member_id   BIGINT NOT NULL,
   item_id     BIGINT NOT NULL,
@@ -203,7 +204,7 @@ CREATE INDEX queue_due ON queue (due_at);
 CREATE INDEX queue_member ON queue (member_id);
 
 CREATE TABLE held (
-  id        BIGINT PRIMARY KEY,
+  id        INTEGER PRIMARY KEY,
   member_id BIGINT NOT NULL,
   hash      BLOB NOT NULL UNIQUE,
   recipient TEXT NOT NULL,
@@ -213,7 +214,7 @@ CREATE TABLE held (
 );
 
 CREATE TABLE records (
-  id      BIGINT PRIMARY KEY,
+  id      INTEGER PRIMARY KEY,
   kind    TEXT NOT NULL,
   ref     BIGINT NOT NULL,
   note    TEXT NOT NULL,

@@ -272,3 +272,15 @@ func bothProtocols(t *testing.T) (net.Listener, net.PacketConn) {
 	t.Fatal("no port is free for TCP and UDP")
 	return nil, nil
 }
+
+func TestSPFNamesTheSmarthost(t *testing.T) {
+	for host, want := range map[string]string{
+		"relay.provider.example": "v=spf1 mx a:relay.provider.example -all",
+		"192.0.2.5":              "v=spf1 mx ip4:192.0.2.5 -all",
+		"2001:db8::5":            "v=spf1 mx ip6:2001:db8::5 -all",
+	} {
+		if got := spf(Options{Smarthost: host}); got != want {
+			t.Errorf("smarthost %s: %s, want %s", host, got, want)
+		}
+	}
+}

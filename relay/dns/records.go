@@ -111,6 +111,13 @@ func addresses(o Options) []Record {
 }
 
 func spf(o Options) string {
+	if ip, err := netip.ParseAddr(o.Smarthost); err == nil {
+		mechanism := "ip4:"
+		if ip.Is6() {
+			mechanism = "ip6:"
+		}
+		return "v=spf1 mx " + mechanism + ip.String() + " -all"
+	}
 	if o.Smarthost != "" {
 		return "v=spf1 mx a:" + o.Smarthost + " -all"
 	}

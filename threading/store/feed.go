@@ -136,7 +136,9 @@ func (t *tx) announce() error {
 func (s *Store) follow(ctx context.Context) {
 	conn, err := s.read.Conn(ctx)
 	if err != nil {
-		s.o.Logger.Error("can't follow other processes", "error", err)
+		if ctx.Err() == nil { // else the store was closed before this began
+			s.o.Logger.Error("can't follow other processes", "error", err)
+		}
 		return
 	}
 	defer conn.Close()

@@ -99,11 +99,7 @@ func contentDigest(h *head, msg *spool.Message) (string, error) {
 	for _, name := range []string{"From", "Date", "Subject", "Message-ID"} {
 		_, _ = io.WriteString(d, h.get(name)+"\n")
 	}
-	r := msg.Open()
-	if _, err := r.Seek(h.size, io.SeekStart); err != nil {
-		return "", err
-	}
-	if _, err := io.Copy(d, r); err != nil {
+	if err := msg.CopyTo(d, h.size); err != nil {
 		return "", fmt.Errorf("read the spooled message: %w", err)
 	}
 	return string(d.Sum(nil)), nil
@@ -153,7 +149,7 @@ func (p *Pipeline) store(ctx context.Context, rb *rebuilt) error {
 	}
 	bw := p.o.Store.NewBody(ctx)
 	defer bw.Discard()
-	if _, err := io.Copy(bw, rb.spooled.Open()); err != nil {
+	if err := rb.spooled.CopyTo(bw, 0); err != nil {
 		return fmt.Errorf("store the body: %w", err)
 	}
 	if rb.body, err = bw.Finish(); err != nil {

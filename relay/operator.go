@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/mail"
 
 	"github.com/stagedoor/stagedoor/relay/spool"
@@ -45,11 +44,7 @@ func (p *Pipeline) toOperator(ctx context.Context, t Target, h *head, msg *spool
 	w.WriteString("\r\n")
 	bw := p.o.Store.NewBody(ctx)
 	defer bw.Discard()
-	r := msg.Open()
-	if _, err := r.Seek(h.size, io.SeekStart); err != nil {
-		return err
-	}
-	if _, err := io.Copy(bw, r); err != nil {
+	if err := msg.CopyTo(bw, h.size); err != nil {
 		return fmt.Errorf("store the message to the operator: %w", err)
 	}
 	body, err := bw.Finish()

@@ -23,13 +23,14 @@ var ErrTooLarge = errors.New("the message is too large")
 type Message struct {
 	at   io.ReaderAt
 	size int64
+	mem  []byte
 	file *os.File // nil: in memory
 }
 
 // FromBytes wraps a message that is in memory already. The bytes must not
 // change any more.
 func FromBytes(b []byte) *Message {
-	return &Message{at: bytes.NewReader(b), size: int64(len(b))}
+	return &Message{at: bytes.NewReader(b), size: int64(len(b)), mem: b}
 }
 
 // Size is the message's size in octets.
@@ -38,6 +39,17 @@ func (m *Message) Size() int64 { return m.size }
 // Open returns a reader from the first octet. It needs no closing and is
 // invalid after Close.
 func (m *Message) Open() *io.SectionReader { return io.NewSectionReader(m.at, 0, m.size) }
+
+// CopyTo writes the message from an offset on, without a copy on the way if it
+// is in memory.
+func (m *Message) CopyTo(w io.Writer, offset int64) error {
+	if m.file == nil {
+		_, err := w.Write(m.mem[min(offset, m.size):])
+		return err
+	}
+	_, err := io.Copy(w, io.NewSectionReader(m.at, offset, m.size-min(offset, m.size)))
+	return err
+}
 
 // Close frees the memory or file. It may be called more than once.
 func (m *Message) Close() error {
@@ -80,6 +92,25 @@ func (w *Writer) Write(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// ReadFrom implements io.ReaderFrom: a small message is read straight into
+// memory that grows with it.
+func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
+	var n int64
+	if w.file == nil {
+		room := int64(MemoryLimit - w.buf.Len())
+		k, err := w.buf.ReadFrom(io.LimitReader(r, room))
+		n, w.size = k, w.size+k
+		if err != nil || k < room {
+			return n, err
+		}
+	}
+	k, err := io.Copy(onlyWriter{w}, r)
+	return n + k, err
+}
+
+// onlyWriter hides ReadFrom.
+type onlyWriter struct{ io.Writer }
 
 // toFile moves what was written so far into a temporary file.
 func (w *Writer) toFile() error {

@@ -23,6 +23,12 @@ func TestReadKeepsEveryOctet(t *testing.T) {
 				t.Errorf("%d octets: %d came back, Size %d, %v", size, len(got), m.Size(), err)
 			}
 		}
+		for _, offset := range []int{0, size / 2, size} {
+			var b bytes.Buffer
+			if err := m.CopyTo(&b, int64(offset)); err != nil || !bytes.Equal(b.Bytes(), want[offset:]) {
+				t.Errorf("%d octets from %d: %d came, %v", size, offset, b.Len(), err)
+			}
+		}
 		if left, _ := os.ReadDir(dir); len(left) != 0 {
 			t.Errorf("%d octets: a file is left in the folder while it passes", size)
 		}

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/stagedoor/stagedoor/threading"
 )
@@ -102,7 +103,12 @@ func (p *Part) Find(path []int) *Part {
 // tree and the folded search text; err is only the reader's.
 func Read(header []byte, body io.Reader) (threading.Content, error) {
 	s := newScanner(header)
-	br := bufio.NewReaderSize(body, maxLine)
+	br := lineReaders.Get().(*bufio.Reader)
+	br.Reset(body)
+	defer func() {
+		br.Reset(nil)
+		lineReaders.Put(br)
+	}()
 	start := true
 	for {
 		line, err := br.ReadSlice('\n')
@@ -120,6 +126,8 @@ func Read(header []byte, body io.Reader) (threading.Content, error) {
 	s.finish()
 	return threading.Content{Structure: encode(s.root), Text: s.text.String()}, nil
 }
+
+var lineReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, maxLine) }}
 
 // scanner is the state of one pass: the parts that are open, from the root to
 // the innermost.

@@ -186,7 +186,11 @@ func (p *Pipeline) Submit(ctx context.Context, writer threading.Member, targets 
 			if err != nil {
 				return err
 			}
-			if err := p.toOperator(ctx, t, head, msg, addrs[0].Real); err != nil {
+			replyTo := writer.Handle + "@" + p.o.Domain
+			if len(addrs) > 0 {
+				replyTo = addrs[0].Real // the operator, who has the key to all addresses, can answer it
+			}
+			if err := p.toOperator(ctx, t, head, msg, replyTo); err != nil {
 				return err
 			}
 		}

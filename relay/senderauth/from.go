@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"mime"
 	"net/mail"
 	"strings"
 	"unicode"
@@ -18,26 +19,33 @@ const maxHeader = 256 << 10
 // field is a header field with its value unfolded.
 type field struct{ name, value string }
 
-// readHeader reads the fields up to the empty line, or as far as maxHeader.
+// errLongHeader is for the writer: fields beyond maxHeader might be read by
+// others.
+var errLongHeader = errors.New("its header is too long")
+
+// readHeader reads the fields up to the empty line. It is as generous as the
+// most generous reader: only a line that is really empty ends the header, and a
+// line that is no field stands there by its whole text. So no From field is
+// overlooked that go-msgauth, or another mail program, would find further down.
 func readHeader(r io.Reader) ([]field, error) {
-	br := bufio.NewReader(io.LimitReader(r, maxHeader))
+	br := bufio.NewReader(io.LimitReader(r, maxHeader+1))
 	var fields []field
-	for {
+	for size := 0; ; {
 		line, err := br.ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
-		text := strings.TrimRight(line, "\r\n")
+		if size += len(line); size > maxHeader {
+			return nil, errLongHeader
+		}
+		text := strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 		switch {
 		case text == "":
 			return fields, nil
 		case (text[0] == ' ' || text[0] == '\t') && len(fields) > 0:
 			fields[len(fields)-1].value += text
 		default:
-			name, value, ok := strings.Cut(text, ":")
-			if !ok {
-				return fields, nil // the body begins without an empty line
-			}
+			name, value, _ := strings.Cut(text, ":")
 			fields = append(fields, field{strings.TrimRight(name, " \t"), value})
 		}
 		if err != nil {
@@ -67,15 +75,20 @@ var (
 	errFrom      = errors.New("the address in its From field is not valid")
 )
 
+// fromParser takes a display name in any charset: it counts for nothing.
+var fromParser = mail.AddressParser{WordDecoder: &mime.WordDecoder{
+	CharsetReader: func(_ string, r io.Reader) (io.Reader, error) { return r, nil },
+}}
+
 // fromAddress returns the one author address. What a display name says counts
 // for nothing; anything that two mail programs could read differently is
 // refused (RFC 7489 section 6.6.1).
 func fromAddress(header []field) (addrSpec, error) {
-	var value string
+	var name, value string
 	n := 0
 	for _, f := range header {
-		if strings.EqualFold(f.name, "From") {
-			value = f.value
+		if strings.EqualFold(strings.Map(visible, f.name), "From") {
+			name, value = f.name, f.value
 			n++
 		}
 	}
@@ -84,10 +97,10 @@ func fromAddress(header []field) (addrSpec, error) {
 		return addrSpec{}, errNoFrom
 	case n > 1:
 		return addrSpec{}, errManyFrom
-	case strings.ContainsRune(value, 0) || !utf8.ValidString(value):
+	case !strings.EqualFold(name, "From") || strings.ContainsRune(value, 0) || !utf8.ValidString(value):
 		return addrSpec{}, errFrom
 	}
-	list, err := mail.ParseAddressList(value)
+	list, err := fromParser.ParseList(value)
 	if err != nil {
 		return addrSpec{}, errFrom
 	}
@@ -98,6 +111,15 @@ func fromAddress(header []field) (addrSpec, error) {
 		return addrSpec{}, errAddresses
 	}
 	return parseAddrSpec(list[0].Address)
+}
+
+// visible drops what some readers trim from a field's name (RFC 5322 section
+// 2.2 allows printable ASCII only).
+func visible(r rune) rune {
+	if r <= ' ' || r >= 0x7f {
+		return -1
+	}
+	return r
 }
 
 // isGroup reports a colon outside of quotes, comments and angle brackets (RFC

@@ -94,7 +94,9 @@ func New(o Options) *Checker {
 // Check verifies one message. The error is the message's reader's.
 func (c *Checker) Check(ctx context.Context, in Input) (Result, error) {
 	header, err := readHeader(in.Message())
-	if err != nil {
+	if errors.Is(err, errLongHeader) {
+		return Result{FromError: err.Error()}, nil
+	} else if err != nil {
 		return Result{}, fmt.Errorf("read the header: %w", err)
 	}
 	from, err := fromAddress(header)

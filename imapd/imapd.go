@@ -6,7 +6,8 @@
 // # State
 //
 // A Session belongs to one connection and is used from one goroutine at a
-// time; only Close may be called from another. It owns no goroutine. It holds
+// time; only Close may be called from another. It owns no goroutine, but for
+// short ones that it waits for (see aside). It holds
 // the UIDs of the selected mailbox as its client knows them, by sequence
 // number, and the mod-sequence that they are true of: 4 octets a message. All
 // else is read from the store when it is asked for; a message is streamed,
@@ -32,6 +33,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -45,13 +47,17 @@ type Options struct {
 	Store             *store.Store
 	Login             *login.Authenticator
 	MaxMessageSize    int64 // of APPEND, in octets
-	SessionsPerMember int   // signed-in sessions at once
-	Logger            *slog.Logger
+	SessionsPerMember int   // signed-in sessions at once; zero: 50
+	// RecheckEvery is how often a session looks whether its member may still
+	// sign in. Zero: 5 minutes.
+	RecheckEvery time.Duration
+	Logger       *slog.Logger
 }
 
 // Server is what sessions share.
 type Server struct {
-	o Options
+	o     Options
+	polls chan struct{} // a place for each session that asks for changes
 
 	mu       sync.Mutex
 	sessions map[threading.ID]int
@@ -65,7 +71,10 @@ func New(o Options) *Server {
 	if o.SessionsPerMember == 0 {
 		o.SessionsPerMember = 50
 	}
-	return &Server{o: o, sessions: map[threading.ID]int{}}
+	if o.RecheckEvery == 0 {
+		o.RecheckEvery = 5 * time.Minute
+	}
+	return &Server{o: o, polls: make(chan struct{}, maxPolls), sessions: map[threading.ID]int{}}
 }
 
 // MaxMessageSize is the largest message that APPEND takes, in octets.
@@ -80,6 +89,8 @@ type Session struct {
 
 	member threading.Member // zero until login
 	feed   *store.Subscription
+	// checked is when the member was last known to be active.
+	checked time.Time
 
 	closing sync.Once
 
@@ -96,7 +107,11 @@ func (srv *Server) NewSession(ip netip.Addr) *Session {
 
 // Login signs a member in.
 func (s *Session) Login(name, password string) error {
-	m, err := s.srv.o.Login.Verify(s.ctx, name, password, s.ip)
+	var m threading.Member
+	err := aside(func() (err error) {
+		m, err = s.srv.o.Login.Verify(s.ctx, name, password, s.ip)
+		return err
+	})
 	switch {
 	case errors.Is(err, login.ErrDenied):
 		return no(imap.ResponseCodeAuthenticationFailed, "The user name or password is wrong.")
@@ -115,9 +130,27 @@ func (s *Session) Login(name, password string) error {
 	if full {
 		return no(imap.ResponseCodeLimit, "Too many connections of yours are open. Close one of your mail programs.")
 	}
-	s.member = m
-	s.feed = s.srv.o.Store.Subscribe(m.ID)
-	return nil
+	s.member, s.checked = m, time.Now()
+	return aside(func() error {
+		s.feed = s.store().Subscribe(m.ID)
+		return nil
+	})
+}
+
+// ErrSignedOut ends a session: its member was suspended or removed.
+var ErrSignedOut = errors.New("the member may no longer sign in")
+
+// recheck returns ErrSignedOut if the member may no longer sign in.
+func (s *Session) recheck() error {
+	if s.feed == nil || time.Since(s.checked) < s.srv.o.RecheckEvery {
+		return nil
+	}
+	m, err := s.store().Member(s.ctx, s.member.ID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && m.Status != threading.MemberActive {
+		return ErrSignedOut
+	}
+	s.checked = time.Now()
+	return err
 }
 
 // Close ends the session, also where its client still idles.

@@ -7,6 +7,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/store"
 )
 
 // Update is something that a client is told unasked: exactly one field is set.
@@ -25,15 +26,19 @@ type FlagsUpdate struct {
 
 // Poll returns what happened in the selected mailbox since the last time, in
 // the order in which it is to be told: expunges, flags, new messages. Sequence
-// numbers are those that hold when the update is told.
+// numbers are those that hold when the update is told. ErrSignedOut ends the
+// session.
 func (s *Session) Poll(allowExpunge bool) ([]Update, error) {
+	if err := s.recheck(); err != nil {
+		return nil, err
+	}
 	b := s.box
 	if b == nil {
 		return nil, nil
 	}
 	var entries []threading.Entry
 	if s.feed.ModSeq() > b.modseq {
-		ch, err := s.store().Changes(s.ctx, s.member.ID, b.ID, b.modseq)
+		ch, err := s.changes()
 		if err != nil {
 			return nil, err
 		}
@@ -53,6 +58,25 @@ func (s *Session) Poll(allowExpunge bool) ([]Update, error) {
 		}
 	}
 	return b.take(entries, updates), nil
+}
+
+// maxPolls bounds how many sessions ask the store for changes at once: of
+// thousands that one commit wakes, the others wait in line.
+const maxPolls = 8
+
+// changes asks the store what changed.
+func (s *Session) changes() (ch store.Changes, err error) {
+	select {
+	case s.srv.polls <- struct{}{}:
+		defer func() { <-s.srv.polls }()
+	case <-s.ctx.Done():
+		return ch, s.ctx.Err()
+	}
+	err = aside(func() (err error) {
+		ch, err = s.store().Changes(s.ctx, s.member.ID, s.box.ID, s.box.modseq)
+		return err
+	})
+	return ch, err
 }
 
 // take adds new entries, and what to tell of these and of the changed ones.

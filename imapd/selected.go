@@ -51,11 +51,16 @@ var permanent = []imap.Flag{imap.FlagAnswered, imap.FlagFlagged, imap.FlagDelete
 // Select opens a mailbox; it closes the one that is open.
 func (s *Session) Select(name string, readOnly bool) (*imap.SelectData, error) {
 	s.Unselect()
-	mb, err := s.store().Mailbox(s.ctx, s.member.ID, name)
-	if err != nil {
-		return nil, answer(err, imap.ResponseCodeNonExistent)
-	}
-	uids, modseq, err := s.store().UIDs(s.ctx, s.member.ID, mb.ID)
+	var mb threading.Mailbox
+	var uids []uint32
+	var modseq uint64
+	err := aside(func() (err error) {
+		if mb, err = s.store().Mailbox(s.ctx, s.member.ID, name); err != nil {
+			return err
+		}
+		uids, modseq, err = s.store().UIDs(s.ctx, s.member.ID, mb.ID)
+		return err
+	})
 	if err != nil {
 		return nil, answer(err, imap.ResponseCodeNonExistent)
 	}

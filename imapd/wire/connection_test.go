@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagedoor/stagedoor/imapd"
 	"github.com/stagedoor/stagedoor/threading"
 )
 
@@ -136,14 +137,20 @@ func TestAClientThatGoesAwayWhileFetching(t *testing.T) {
 }
 
 func TestOneWhoDoesNotSignInIsSentAway(t *testing.T) {
-	h := newHouse(t, func(o *Options) { o.SignInWithin = 2 * time.Second })
-	p := h.dial()
-	h.hear(p, "* BYE")
+	h := newHouse(t, func(o *Options, _ *imapd.Options) { o.SignInWithin = 300 * time.Millisecond })
+	h.hear(h.dial(), "* BYE")
 	h.untilGone()
-	h.signIn("INBOX") // and one who does may stay
-	time.Sleep(2500 * time.Millisecond)
-	if n := len(h.srv.open); n != 1 {
-		t.Errorf("%d connections", n)
+}
+
+func TestOneWhoSignsInMayStay(t *testing.T) {
+	h := newHouse(t)
+	h.signIn("INBOX")
+	h.srv.mu.Lock()
+	defer h.srv.mu.Unlock()
+	for x := range h.srv.open {
+		if x.signIn.Stop() {
+			t.Error("the time to sign in still runs")
+		}
 	}
 }
 
@@ -154,11 +161,11 @@ func TestTooManyWrongPasswordsEndTheConnection(t *testing.T) {
 		// Too long to be one: denied like any other, and without the delay.
 		h.say(p, fmt.Sprintf("a LOGIN nobody {%d+}\r\n%s", 1200, strings.Repeat("x", 1200)), "a NO [AUTHENTICATIONFAILED]")
 	}
-	h.hear(p, "* BYE")
+	h.say(p, "b LOGIN tess secret-1", "* BYE")
 }
 
 func TestConnectionsAreLimited(t *testing.T) {
-	h := newHouse(t, func(o *Options) { o.MaxConnections = 2 })
+	h := newHouse(t, func(o *Options, _ *imapd.Options) { o.MaxConnections = 2 })
 	h.dial()
 	p := h.dial()
 	c, err := net.Dial("tcp", h.addr)
@@ -306,4 +313,38 @@ func TestIdleHearsTheCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.hear(p, `* 1 FETCH (UID 1 FLAGS (\Answered))`)
+}
+
+// A member who is suspended loses the connections that are open.
+func TestASuspendedMemberIsSignedOut(t *testing.T) {
+	h := newHouse(t, func(_ *Options, i *imapd.Options) { i.RecheckEvery = time.Nanosecond })
+	p, idling := h.signIn("INBOX"), h.signIn("INBOX")
+	h.say(idling, "a IDLE", "+")
+	h.tess.Status = threading.MemberSuspended
+	if err := h.store.UpdateMember(context.Background(), h.tess); err != nil {
+		t.Fatal(err)
+	}
+	h.deliver("INBOX", "Subject: hi\n\nthere\n")
+	h.hear(idling, "* BYE")
+	h.say(p, "a NOOP", "* BYE")
+	h.untilGone()
+}
+
+func TestSessionsOfAMemberAreLimited(t *testing.T) {
+	h := newHouse(t, func(_ *Options, i *imapd.Options) { i.SessionsPerMember = 2 })
+	first := h.signIn("INBOX")
+	h.signIn("INBOX")
+	third := h.dial()
+	h.say(third, "a LOGIN tess secret-1", "a NO [LIMIT]")
+	h.say(first, "a LOGOUT", "a OK")
+	for range 500 { // until the server has noticed
+		if _, err := third.Write([]byte("b LOGIN tess secret-1\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(h.hear(third, "b "), "b OK") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("the place is not given back")
 }

@@ -27,7 +27,7 @@ type house struct {
 }
 
 // newHouse serves without TLS, unless configure says otherwise.
-func newHouse(t testing.TB, configure ...func(*Options)) *house {
+func newHouse(t testing.TB, configure ...func(*Options, *imapd.Options)) *house {
 	t.Helper()
 	ctx := context.Background()
 	keys, err := seal.New(bytes.Repeat([]byte{5}, seal.KeySize))
@@ -46,12 +46,12 @@ func newHouse(t testing.TB, configure ...func(*Options)) *house {
 	if err := st.SetCredential(ctx, threading.Credential{MemberID: h.tess.ID, Kind: threading.CredentialPassword, Label: "password", Verifier: seal.NewVerifier("secret-1")}); err != nil {
 		t.Fatal(err)
 	}
-	o := Options{InsecureAuth: true, IMAP: imapd.New(imapd.Options{
-		Store: st, Login: login.New(login.Options{Store: st, Domain: "msg.example.com"}), MaxMessageSize: 1 << 20, SessionsPerMember: 1500,
-	})}
+	o := Options{InsecureAuth: true}
+	i := imapd.Options{Store: st, Login: login.New(login.Options{Store: st, Domain: "msg.example.com"}), MaxMessageSize: 1 << 20, SessionsPerMember: 1500}
 	for _, c := range configure {
-		c(&o)
+		c(&o, &i)
 	}
+	o.IMAP = imapd.New(i)
 	h.srv = New(o)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

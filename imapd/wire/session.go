@@ -16,7 +16,9 @@ import (
 )
 
 // maxSignInFailures is how many wrong passwords a connection may try.
-const maxSignInFailures = 10
+const maxSignInFailures = 5
+
+var tooManyWrong = &imap.Error{Type: imap.StatusResponseTypeNo, Code: imap.ResponseCodeAuthenticationFailed, Text: "Too many wrong passwords."}
 
 // session adapts an imapd.Session to imapserver. imapserver calls it from the
 // connection's goroutine, and Idle from another, which may still run when the
@@ -67,12 +69,15 @@ func (x *session) Close() error {
 }
 
 // failed logs what is the server's own fault; the client hears "internal
-// server error". A client that went away is nobody's fault.
+// server error". A client that went away is nobody's fault. A member who is
+// signed out hears BYE.
 func (x *session) failed(command string, err error) error {
 	var told *imap.Error
 	var gone *net.OpError
 	switch {
 	case err == nil, errors.As(err, &told):
+	case errors.Is(err, imapd.ErrSignedOut):
+		x.srv.bye(x.conn, "You have been signed out.", byePatience)
 	case x.s.Ended(), errors.As(err, &gone), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
 		x.srv.o.Logger.Debug("an IMAP client went away", "command", command, "error", err)
 	default:
@@ -81,9 +86,15 @@ func (x *session) failed(command string, err error) error {
 	return err
 }
 
-// Login implements imapserver.Session.
+// Login implements imapserver.Session. After too many wrong passwords the next
+// one is not looked at and the connection ends.
 func (x *session) Login(name, password string) error {
 	defer x.begin()()
+	if x.failures == maxSignInFailures {
+		// AUTHENTICATE holds the connection's lock for writing until this returns.
+		go x.srv.bye(x.conn, tooManyWrong.Text, byePatience)
+		return tooManyWrong
+	}
 	err := x.s.Login(name, password)
 	if err == nil {
 		x.signIn.Stop()
@@ -91,9 +102,7 @@ func (x *session) Login(name, password string) error {
 	}
 	var told *imap.Error
 	if errors.As(err, &told) && told.Code == imap.ResponseCodeAuthenticationFailed {
-		if x.failures++; x.failures == maxSignInFailures {
-			go x.srv.bye(x.conn, "Too many wrong passwords.", byePatience)
-		}
+		x.failures++
 	}
 	return x.failed("LOGIN", err)
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stagedoor/stagedoor/imapd"
 )
 
 // certificate is a self-signed one for localhost, and the client's settings
@@ -38,7 +40,7 @@ func certificate(t *testing.T) (server, client *tls.Config) {
 
 func TestPasswordsNeedTLS(t *testing.T) {
 	server, client := certificate(t)
-	h := newHouse(t, func(o *Options) { o.InsecureAuth, o.TLSConfig = false, server })
+	h := newHouse(t, func(o *Options, _ *imapd.Options) { o.InsecureAuth, o.TLSConfig = false, server })
 	p := h.dial()
 	if caps := h.say(p, "a CAPABILITY", "* CAPABILITY"); !strings.Contains(caps, " STARTTLS LOGINDISABLED") || strings.Contains(caps, "AUTH=") {
 		t.Error(caps)
@@ -60,7 +62,7 @@ func TestPasswordsNeedTLS(t *testing.T) {
 // within TLS (CVE-2011-0411).
 func TestStartTLSTakesNothingAlong(t *testing.T) {
 	server, client := certificate(t)
-	h := newHouse(t, func(o *Options) { o.InsecureAuth, o.TLSConfig = false, server })
+	h := newHouse(t, func(o *Options, _ *imapd.Options) { o.InsecureAuth, o.TLSConfig = false, server })
 	p := h.dial()
 	h.say(p, "a STARTTLS\r\na LOGIN tess secret-1", "a OK")
 	if err := tls.Client(p.Conn, client).Handshake(); err == nil {
@@ -71,7 +73,9 @@ func TestStartTLSTakesNothingAlong(t *testing.T) {
 
 func TestImplicitTLS(t *testing.T) {
 	server, client := certificate(t)
-	h := newHouse(t, func(o *Options) { o.InsecureAuth, o.TLSConfig, o.SignInWithin = false, server, 300*time.Millisecond })
+	h := newHouse(t, func(o *Options, _ *imapd.Options) {
+		o.InsecureAuth, o.TLSConfig, o.SignInWithin = false, server, 300*time.Millisecond
+	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -146,7 +146,7 @@ func (srv *Server) closed(x *session) {
 const goingDown = "The server is going down; please connect again in a moment."
 
 // byePatience is how long a client may take to read its BYE.
-const byePatience = 2 * time.Second
+const byePatience = time.Second
 
 // bye ends a connection. It waits for a response under way, and closes the
 // connection under a client that doesn't read.

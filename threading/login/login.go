@@ -15,8 +15,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -41,6 +43,7 @@ const (
 	penaltyFor       = 10 * time.Minute // after the last wrong password
 	freeFailures     = 5                // wrong passwords before slowing down
 	maxDelay         = 5 * time.Second
+	releaseAfter     = 5 * time.Second // a verification
 )
 
 // Options configure an Authenticator.
@@ -58,6 +61,8 @@ type Authenticator struct {
 	dummy string // a verifier that takes as long as a real one
 	salt  string // of the remembered hashes
 
+	releasing atomic.Bool // memory is about to be released
+
 	mu         sync.Mutex
 	remembered map[string]time.Time // keyed hash of (member, verifier, password) -> until
 	penalties  map[string]penalty   // by IP address and by name
@@ -73,11 +78,13 @@ func New(o Options) *Authenticator {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Authenticator{
+	a := &Authenticator{
 		o: o, slots: make(chan struct{}, maxVerifications), queue: make(chan struct{}, maxQueue),
 		dummy: seal.NewVerifier(rand.Text()), salt: rand.Text(),
 		remembered: map[string]time.Time{}, penalties: map[string]penalty{},
 	}
+	a.releaseLater() // the dummy verifier's
+	return a
 }
 
 // Verify returns the active member with that name and password; ErrDenied,
@@ -99,16 +106,14 @@ func (a *Authenticator) Verify(ctx context.Context, name, password string, ip ne
 			return threading.Member{}, fmt.Errorf("look up the member: %w", err)
 		}
 	}
-	for _, c := range credentials {
-		if a.isRemembered(member.ID, c.Verifier, password) {
-			return member, nil
-		}
+	if a.isRemembered(member, credentials, password) != nil {
+		return member, nil
 	}
 	from, who := "ip "+source(ip), "name "+handle
 	if err := wait(ctx, max(a.delay(from), a.delay(who))); err != nil {
 		return threading.Member{}, err
 	}
-	c, err := a.verify(ctx, credentials, password)
+	c, err := a.verify(ctx, member, credentials, password)
 	if err != nil {
 		return threading.Member{}, err
 	}
@@ -116,7 +121,9 @@ func (a *Authenticator) Verify(ctx context.Context, name, password string, ip ne
 		a.failed(from, who)
 		return threading.Member{}, ErrDenied
 	}
-	a.remember(member.ID, c.Verifier, password)
+	if !a.remember(member.ID, c.Verifier, password) {
+		return member, nil
+	}
 	_ = a.o.Store.TouchCredential(ctx, *c) // a note, not worth refusing a member for
 	return member, nil
 }
@@ -135,7 +142,7 @@ func (a *Authenticator) handle(name string) (handle string, ok bool) {
 
 // verify returns the credential that the password fits, or nil. An unknown
 // name, and a member without a password, take as long as a wrong password.
-func (a *Authenticator) verify(ctx context.Context, credentials []threading.Credential, password string) (*threading.Credential, error) {
+func (a *Authenticator) verify(ctx context.Context, member threading.Member, credentials []threading.Credential, password string) (*threading.Credential, error) {
 	if len(password) > seal.MaxPassword {
 		return nil, nil
 	}
@@ -151,6 +158,12 @@ func (a *Authenticator) verify(ctx context.Context, credentials []threading.Cred
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	// A mail client opens several connections at once: the first has verified
+	// for those that waited.
+	if c := a.isRemembered(member, credentials, password); c != nil {
+		return c, nil
+	}
+	defer a.releaseLater()
 	tried := false
 	for i, c := range credentials {
 		if c.Kind != threading.CredentialPassword {
@@ -171,18 +184,29 @@ func (a *Authenticator) key(member threading.ID, verifier, password string) stri
 	return string(a.o.Store.Keyring().Hash("login", a.salt, member.String(), verifier, password))
 }
 
-func (a *Authenticator) isRemembered(member threading.ID, verifier, password string) bool {
-	k := a.key(member, verifier, password)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	until, ok := a.remembered[k]
-	return ok && a.o.Now().Before(until)
+// isRemembered returns the credential that the password was verified for
+// lately, or nil.
+func (a *Authenticator) isRemembered(member threading.Member, credentials []threading.Credential, password string) *threading.Credential {
+	for i := range credentials {
+		k := a.key(member.ID, credentials[i].Verifier, password)
+		a.mu.Lock()
+		until, ok := a.remembered[k]
+		a.mu.Unlock()
+		if ok && a.o.Now().Before(until) {
+			return &credentials[i]
+		}
+	}
+	return nil
 }
 
-func (a *Authenticator) remember(member threading.ID, verifier, password string) {
+// remember notes a verified password, and reports whether it was news.
+func (a *Authenticator) remember(member threading.ID, verifier, password string) bool {
 	k, now := a.key(member, verifier, password), a.o.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if now.Before(a.remembered[k]) {
+		return false
+	}
 	if len(a.remembered) >= maxRemembered {
 		for k, until := range a.remembered {
 			if now.After(until) || len(a.remembered) >= maxRemembered {
@@ -191,6 +215,18 @@ func (a *Authenticator) remember(member threading.ID, verifier, password string)
 		}
 	}
 	a.remembered[k] = now.Add(rememberFor)
+	return true
+}
+
+// releaseLater gives the memory of verifications back to the system: 19 MiB
+// each, which the runtime would otherwise keep for minutes.
+func (a *Authenticator) releaseLater() {
+	if a.releasing.CompareAndSwap(false, true) {
+		time.AfterFunc(releaseAfter, func() {
+			a.releasing.Store(false)
+			debug.FreeOSMemory()
+		})
+	}
 }
 
 // delay is how long one who was wrong too often waits: it doubles from 100 ms.

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"net/netip"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -120,11 +123,69 @@ func TestWrongPasswordsSlowDownAndNeverLockOut(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	a, _, m := newAuthenticator(t)
 	for i := range maxRemembered + 50 {
-		a.remember(m.ID, "v", string(rune(i)))
-		a.failed("name " + string(rune(i)))
+		a.remember(m.ID, "v", strconv.Itoa(i))
+		a.failed("name " + strconv.Itoa(i))
 	}
 	if len(a.remembered) > maxRemembered || len(a.penalties) > maxPenalties {
 		t.Errorf("%d remembered, %d penalties", len(a.remembered), len(a.penalties))
+	}
+}
+
+// A client's connections that come at the same time cost one verification.
+func TestManyAtOnceVerifyOnce(t *testing.T) {
+	a, _, _ := newAuthenticator(t)
+	start := time.Now()
+	if _, err := a.Verify(context.Background(), "nobody", "x", here); !errors.Is(err, ErrDenied) {
+		t.Fatal(err)
+	}
+	one := time.Since(start)
+	start = time.Now()
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			if _, err := a.Verify(context.Background(), "tess", "break-a-leg", here); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if d := time.Since(start); d > 20*one {
+		t.Errorf("100 at once took %v, one verification takes %v", d, one)
+	}
+}
+
+// Whether a name exists can't be told from the time an answer takes.
+func TestUnknownNamesTakeAsLong(t *testing.T) {
+	a, _, _ := newAuthenticator(t)
+	fastest := func(name string) time.Duration {
+		best := time.Hour
+		for range 5 {
+			start := time.Now()
+			if _, err := a.Verify(context.Background(), name, "wrong", here); !errors.Is(err, ErrDenied) {
+				t.Fatal(err)
+			}
+			best = min(best, time.Since(start))
+			a.mu.Lock()
+			clear(a.penalties)
+			a.mu.Unlock()
+		}
+		return best
+	}
+	known, unknown, foreign := fastest("tess"), fastest("nobody"), fastest("tess@other.example")
+	for name, d := range map[string]time.Duration{"an unknown name": unknown, "a foreign address": foreign} {
+		if d < known/3 || d > known*3 {
+			t.Errorf("%s takes %v, a member's %v", name, d, known)
+		}
+	}
+}
+
+// Names that can't be a member's share one note, however long they are.
+func TestImpossibleNamesAreOne(t *testing.T) {
+	a, _, _ := newAuthenticator(t)
+	for _, name := range []string{"a@other.example", "b@elsewhere.example", strings.Repeat("x", 50000)} {
+		if handle, known := a.handle(name); known || handle != "" {
+			t.Errorf("%.20q is taken for %q", name, handle)
+		}
 	}
 }
 

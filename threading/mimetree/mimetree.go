@@ -139,6 +139,8 @@ type scanner struct {
 	off    int64 // of the next octet
 	eol    int64 // length of the line end just before off, 0 if there is none
 	lines  int64 // line ends seen so far
+	inLine int64 // octets of the line that has not ended
+	last   int64 // octets of the last line that has, without its end
 	starts map[*Part]int64
 
 	inHeader bool
@@ -206,6 +208,7 @@ func (s *scanner) line(b []byte, start bool) {
 
 func (s *scanner) advance(b []byte) {
 	s.off += int64(len(b))
+	s.inLine += int64(len(b))
 	s.eol = 0
 	if n := len(b); n > 0 && b[n-1] == '\n' {
 		s.lines++
@@ -213,6 +216,7 @@ func (s *scanner) advance(b []byte) {
 		if n > 1 && b[n-2] == '\r' {
 			s.eol = 2
 		}
+		s.last, s.inLine = s.inLine-s.eol, 0
 	}
 }
 
@@ -295,7 +299,7 @@ func (s *scanner) closeInnermost(end int64) {
 	if end < s.off { // the line end before the boundary is not the part's
 		p.Lines--
 	}
-	if p.BodyEnd > p.BodyStart && (end < s.off || s.eol == 0) {
+	if p.BodyEnd > p.BodyStart && (end < s.off && s.last > 0 || end == s.off && s.eol == 0) {
 		p.Lines++ // the unended last line
 	}
 	p.Lines = max(p.Lines, 0)

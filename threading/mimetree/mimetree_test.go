@@ -113,6 +113,8 @@ U3ViamVjdDogeA0KDQp4
 		{"digest", "Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: x\n\nhi\n--b--\n", `0 multipart/digest 6 "--b~~Subject: x~~hi~--b-..."
 1 message/rfc822 3 "Subject: x~~hi"
 1.1 text/plain 1 "hi"`, "hi"},
+		{"a part that ends in a line end", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\ntwo\n\n--b--\n", `0 multipart/mixed 6 "--b~~one~two~~--b--~"
+1 text/plain 2 "one~two~"`, "one two"},
 		{"header without a body", "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n--b--\n", `0 multipart/mixed 3 "--b~Content-Type: text/p..."
 1 text/plain 0 ""`, ""},
 		{"multipart without parts", "Content-Type: multipart/mixed; boundary=b\n\nnothing\n", `0 multipart/mixed 1 "nothing~"

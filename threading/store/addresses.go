@@ -63,13 +63,19 @@ func (s *Store) Addresses(ctx context.Context, memberID threading.ID) ([]threadi
 	return list, nil
 }
 
-// AddAddress registers another real address. ErrExists if it is anybody's.
+// AddAddress registers another real address. ErrExists if it is anybody's,
+// ErrNotFound if the member was removed.
 func (s *Store) AddAddress(ctx context.Context, memberID threading.ID, addr string) error {
 	a, err := s.newAddressRow(addr)
 	if err != nil {
 		return err
 	}
-	return s.c.commit(ctx, func(t *tx) error { return t.addAddress(memberID, a, false) })
+	return s.c.commit(ctx, func(t *tx) error {
+		if err := t.present(memberID); err != nil {
+			return err
+		}
+		return t.addAddress(memberID, a, false)
+	})
 }
 
 // ErrPrimary refuses to remove the address that notifications go to.

@@ -233,8 +233,12 @@ type NewItem struct {
 	ClientID []byte
 }
 
-// Append puts a client's message into a mailbox. ErrNotFound.
+// Append puts a client's message into a mailbox. ErrNotFound; ErrLimit if it
+// has more than threading.MaxKeywords.
 func (s *Store) Append(ctx context.Context, memberID, mailboxID threading.ID, it NewItem) (uidValidity, uid uint32, err error) {
+	if len(it.Keywords) > threading.MaxKeywords {
+		return 0, 0, fmt.Errorf("append: keywords: %w", ErrLimit)
+	}
 	body := newBodyRow(it.Body)
 	now := s.o.Now()
 	if it.SavedAt.IsZero() {

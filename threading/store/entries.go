@@ -162,16 +162,24 @@ func (s *Store) scanRange(ctx context.Context, member, mailbox threading.ID, fir
 	return list, err
 }
 
+// What snapshots read.
+const (
+	readModSeq   = "SELECT modseq FROM member_state WHERE member_id = ?"
+	readUIDs     = "SELECT uid FROM entries WHERE member_id = ? AND mailbox_id = ? ORDER BY uid"
+	readChanged  = "SELECT " + entryColumns + " FROM entries e WHERE e.member_id = ? AND e.mailbox_id = ? AND e.modseq > ? ORDER BY e.uid"
+	readExpunged = "SELECT uid FROM tombstones WHERE member_id = ? AND mailbox_id = ? AND modseq > ? ORDER BY uid"
+)
+
 // UIDs returns all UIDs of a mailbox, ascending, and the mod-sequence that they
 // are true of.
 func (s *Store) UIDs(ctx context.Context, memberID, mailboxID threading.ID) ([]uint32, uint64, error) {
 	var uids []uint32
 	var modseq uint64
-	err := s.snapshot(ctx, func(r *reader) (err error) {
+	err := s.snapshot(ctx, []string{readModSeq, readUIDs}, func(r *reader) (err error) {
 		if modseq, err = r.modseq(memberID); err != nil {
 			return err
 		}
-		return r.rows("SELECT uid FROM entries WHERE member_id = ? AND mailbox_id = ? ORDER BY uid", []any{memberID, mailboxID}, func(row scanner) error {
+		return r.rows(readUIDs, []any{memberID, mailboxID}, func(row scanner) error {
 			var uid uint32
 			err := row.Scan(&uid)
 			uids = append(uids, uid)
@@ -184,14 +192,24 @@ func (s *Store) UIDs(ctx context.Context, memberID, mailboxID threading.ID) ([]u
 	return uids, modseq, nil
 }
 
-// snapshot runs reads that must be of one moment.
-func (s *Store) snapshot(ctx context.Context, f func(*reader) error) error {
+// snapshot runs reads that must be of one moment. The queries that f may use
+// are prepared before: preparing takes a connection, and when every snapshot
+// holds one and waits for another, none goes on.
+func (s *Store) snapshot(ctx context.Context, queries []string, f func(*reader) error) error {
+	stmts := make(map[string]*sql.Stmt, len(queries))
+	for _, q := range queries {
+		st, err := s.prepared(ctx, q)
+		if err != nil {
+			return err
+		}
+		stmts[q] = st
+	}
 	tx, err := s.read.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	err = f(&reader{s, tx, ctx})
+	err = f(&reader{tx, ctx, stmts})
 	if isNoRows(err) {
 		return ErrNotFound
 	}
@@ -200,18 +218,14 @@ func (s *Store) snapshot(ctx context.Context, f func(*reader) error) error {
 
 // reader reads within a snapshot.
 type reader struct {
-	s   *Store
-	tx  *sql.Tx
-	ctx context.Context
+	tx    *sql.Tx
+	ctx   context.Context
+	stmts map[string]*sql.Stmt
 }
 
 // rows calls scan for each row.
 func (r *reader) rows(query string, args []any, scan func(scanner) error) error {
-	st, err := r.s.prepared(r.ctx, query)
-	if err != nil {
-		return err
-	}
-	rows, err := r.tx.StmtContext(r.ctx, st).QueryContext(r.ctx, args...)
+	rows, err := r.tx.StmtContext(r.ctx, r.stmts[query]).QueryContext(r.ctx, args...)
 	if err != nil {
 		return err
 	}
@@ -221,7 +235,7 @@ func (r *reader) rows(query string, args []any, scan func(scanner) error) error 
 // modseq reads a member's counter; a member without one is not found.
 func (r *reader) modseq(member threading.ID) (modseq uint64, err error) {
 	found := false
-	err = r.rows("SELECT modseq FROM member_state WHERE member_id = ?", []any{member}, func(row scanner) error {
+	err = r.rows(readModSeq, []any{member}, func(row scanner) error {
 		found = true
 		return row.Scan(&modseq)
 	})
@@ -242,12 +256,12 @@ type Changes struct {
 // came and went in between is among Expunged.
 func (s *Store) Changes(ctx context.Context, memberID, mailboxID threading.ID, since uint64) (Changes, error) {
 	var c Changes
-	err := s.snapshot(ctx, func(r *reader) (err error) {
+	err := s.snapshot(ctx, []string{readModSeq, readChanged, readExpunged}, func(r *reader) (err error) {
 		if c.ModSeq, err = r.modseq(memberID); err != nil {
 			return err
 		}
 		args := []any{memberID, mailboxID, since}
-		err = r.rows("SELECT "+entryColumns+" FROM entries e WHERE e.member_id = ? AND e.mailbox_id = ? AND e.modseq > ? ORDER BY e.uid", args, func(row scanner) error {
+		err = r.rows(readChanged, args, func(row scanner) error {
 			e, err := scanEntry(row)
 			c.Entries = append(c.Entries, e)
 			return err
@@ -255,7 +269,7 @@ func (s *Store) Changes(ctx context.Context, memberID, mailboxID threading.ID, s
 		if err != nil {
 			return err
 		}
-		return r.rows("SELECT uid FROM tombstones WHERE member_id = ? AND mailbox_id = ? AND modseq > ? ORDER BY uid", args, func(row scanner) error {
+		return r.rows(readExpunged, args, func(row scanner) error {
 			var uid uint32
 			err := row.Scan(&uid)
 			c.Expunged = append(c.Expunged, uid)

@@ -156,8 +156,9 @@ func (s *Store) follow(ctx context.Context) {
 		if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil || version == seen {
 			continue
 		}
-		seen = version
-		if err := s.readFeed(ctx, conn); err != nil && ctx.Err() == nil {
+		if err := s.readFeed(ctx, conn); err == nil {
+			seen = version // else it is tried again
+		} else if ctx.Err() == nil {
 			s.o.Logger.Warn("can't read what other processes changed", "error", err)
 		}
 	}

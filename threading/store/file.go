@@ -192,12 +192,14 @@ func (t *tx) addItem(member, message threading.ID, e threading.Entry, header []b
 	return nil
 }
 
-// addEntry writes an entry under a new mod-sequence.
+// addEntry writes an entry under a new mod-sequence. Its keywords need not be
+// sorted, nor each there once.
 func (t *tx) addEntry(member, mailbox threading.ID, e threading.Entry) error {
 	modseq, err := t.modseq(member)
 	if err != nil {
 		return fmt.Errorf("count the change: %w", err)
 	}
+	e.Flags, e.Keywords = threading.FlagsReplace.Apply(0, nil, e.Flags, e.Keywords)
 	_, err = t.exec("INSERT INTO entries (member_id, mailbox_id, uid, item_id, thread_id, body_id, header_size, body_size, flags, keywords, modseq, saved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		member, mailbox, e.UID, e.ItemID, e.ThreadID, e.BodyID, e.HeaderSize, e.BodySize, e.Flags, strings.Join(e.Keywords, " "), modseq, millis(e.SavedAt))
 	if err != nil {

@@ -39,12 +39,28 @@ func mailboxName(name string) (string, error) {
 	return name, nil
 }
 
-// newMailbox is a mailbox that is not stored yet. UIDVALIDITY is the time in
-// seconds since 2020, so that a mailbox made again under an old name differs
-// (RFC 9051 section 2.3.1.1).
+// newMailbox is a mailbox that is not stored yet, subscribed if it has a use.
 func (s *Store) newMailbox(member threading.ID, name string, use threading.SpecialUse) threading.Mailbox {
+	return threading.Mailbox{ID: s.o.IDs.Next(), MemberID: member, Name: name, Use: use, UIDValidity: s.uidValidity(), UIDNext: 1, Subscribed: use != threading.UseNone}
+}
+
+// uidValidity is the time in seconds since 2020.
+func (s *Store) uidValidity() uint32 {
 	const epoch = 1577836800
-	return threading.Mailbox{ID: s.o.IDs.Next(), MemberID: member, Name: name, Use: use, UIDValidity: uint32(s.o.Now().Unix() - epoch), UIDNext: 1, Subscribed: use != threading.UseNone}
+	return uint32(s.o.Now().Unix() - epoch)
+}
+
+// newUIDValidity is uidValidity, but greater each time: a mailbox that is made
+// again under its old name must differ, within a second too (RFC 9051 section
+// 2.3.1.1).
+func (s *Store) newUIDValidity() uint32 {
+	for {
+		last := s.validity.Load()
+		next := max(s.uidValidity(), last+1)
+		if s.validity.CompareAndSwap(last, next) {
+			return next
+		}
+	}
 }
 
 func (t *tx) addMailbox(m threading.Mailbox) error {
@@ -114,16 +130,21 @@ func (s *Store) CreateMailbox(ctx context.Context, memberID threading.ID, name s
 			if i < len(name) && name[i] != '/' {
 				continue
 			}
+			err := t.row("SELECT 1 FROM mailboxes WHERE member_id = ? AND name = ?", []any{memberID, name[:i]}, new(int))
+			if err == nil && i < len(name) {
+				continue
+			} else if err == nil {
+				return ErrExists
+			} else if !errors.Is(err, ErrNotFound) {
+				return err
+			}
 			if n++; n > threading.MaxMailboxes {
 				return ErrLimit
 			}
 			level := s.newMailbox(memberID, name[:i], threading.UseNone)
+			level.UIDValidity = s.newUIDValidity()
 			if i == len(name) {
 				level.Use, made = use, level
-			} else if err := t.row("SELECT 1 FROM mailboxes WHERE member_id = ? AND name = ?", []any{memberID, name[:i]}, new(int)); err == nil {
-				continue
-			} else if !errors.Is(err, ErrNotFound) {
-				return err
 			}
 			if err := t.addMailbox(level); err != nil {
 				return err
@@ -157,33 +178,43 @@ func (s *Store) RenameMailbox(ctx context.Context, memberID threading.ID, from, 
 		_, err := s.Copy(ctx, memberID, mb.ID, threading.UIDSet{{First: 1, Last: 1<<32 - 1}}, to, true)
 		return err
 	}
-	if mb.Use != threading.UseNone {
+	if isStandard(mb.Name) {
 		return ErrStandardMailbox
 	}
 	if strings.HasPrefix(to, from+"/") {
 		return ErrMailboxName
+	}
+	if to == from {
+		return ErrExists
 	}
 	if i := strings.LastIndexByte(to, '/'); i > 0 {
 		if _, err := s.CreateMailbox(ctx, memberID, to[:i], threading.UseNone); err != nil && !errors.Is(err, ErrExists) {
 			return err
 		}
 	}
-	return s.c.commit(ctx, func(t *tx) error {
-		var n int
-		if err := t.row("SELECT COUNT(*) FROM mailboxes WHERE member_id = ? AND name = ?", []any{memberID, to}, &n); err != nil || n > 0 {
-			return errors.Join(err, ErrExists)
-		}
-		if _, err := t.modseq(memberID); err != nil {
-			return err
-		}
-		// '0' follows '/' in ASCII: the range is all names that begin with from + "/".
-		err := changed(t.exec("UPDATE mailboxes SET name = ? || SUBSTR(name, ?) WHERE member_id = ? AND (name = ? OR name > ? AND name < ?) AND special_use = ''",
-			to, len([]rune(from))+1, memberID, from, from+"/", from+"0"))
-		if isUnique(err) {
-			return ErrExists
-		}
+	return s.c.commit(ctx, func(t *tx) error { return t.renameTree(memberID, from, to) })
+}
+
+// renameTree renames a mailbox and all below it.
+func (t *tx) renameTree(member threading.ID, from, to string) error {
+	// '0' follows '/' in ASCII: the range is all names that begin with from + "/".
+	const tree = " WHERE member_id = ? AND (name = ? OR name > ? AND name < ?)"
+	var longest int
+	err := t.row("SELECT COALESCE(MAX(LENGTH(CAST(name AS BLOB))), 0) FROM mailboxes"+tree, []any{member, from, from + "/", from + "0"}, &longest)
+	if err != nil {
 		return err
-	})
+	}
+	if longest-len(from)+len(to) > threading.MaxMailboxName {
+		return ErrMailboxName
+	}
+	if _, err := t.modseq(member); err != nil {
+		return err
+	}
+	err = changed(t.exec("UPDATE mailboxes SET name = ? || SUBSTR(name, ?)"+tree, to, utf8.RuneCountInString(from)+1, member, from, from+"/", from+"0"))
+	if isUnique(err) {
+		return ErrExists
+	}
+	return err
 }
 
 // DeleteMailbox deletes a mailbox and what is in it. ErrNotFound,
@@ -193,7 +224,7 @@ func (s *Store) DeleteMailbox(ctx context.Context, memberID threading.ID, name s
 	if err != nil {
 		return err
 	}
-	if mb.Use != threading.UseNone && isStandard(mb.Name) {
+	if isStandard(mb.Name) {
 		return ErrStandardMailbox
 	}
 	return s.c.commit(ctx, func(t *tx) error {

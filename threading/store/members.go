@@ -153,10 +153,20 @@ func (s *Store) RemoveMember(ctx context.Context, id threading.ID) error {
 	})
 }
 
-// SetCredential replaces the credential of that kind and label.
+// present returns ErrNotFound if the member was removed: nothing of theirs may
+// be written after what they had was erased.
+func (t *tx) present(member threading.ID) error {
+	return t.row("SELECT 1 FROM members WHERE id = ? AND handle IS NOT NULL", []any{member}, new(int))
+}
+
+// SetCredential replaces the credential of that kind and label. ErrNotFound if
+// the member was removed.
 func (s *Store) SetCredential(ctx context.Context, c threading.Credential) error {
 	id := s.o.IDs.Next()
 	return s.c.commit(ctx, func(t *tx) error {
+		if err := t.present(c.MemberID); err != nil {
+			return err
+		}
 		_, err := t.exec(`INSERT INTO credentials (id, member_id, kind, label, verifier, created_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, 0)
 			ON CONFLICT (member_id, kind, label) DO UPDATE SET verifier = excluded.verifier, created_at = excluded.created_at, last_used_at = 0`,
 			id, c.MemberID, c.Kind, c.Label, c.Verifier, millis(s.o.Now()))

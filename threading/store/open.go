@@ -27,10 +27,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -70,6 +73,8 @@ type Store struct {
 	wake   chan struct{}
 	stop   context.CancelFunc
 	ground groundCrew
+
+	validity atomic.Uint32 // the last UIDVALIDITY given to a member's own mailbox
 }
 
 // readers is how many reads run at once; each connection keeps a page cache.
@@ -92,6 +97,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{o: o, wake: make(chan struct{}, 1)}
 	s.feed.init()
+	if err := makeFile(path); err != nil {
+		return nil, err
+	}
 	db, err := openSQLite(path, "10000", "immediate", false)
 	if err != nil {
 		return nil, err
@@ -120,6 +128,24 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
+// makeFile makes the database's file, if there is none, such that only its owner
+// may read what members wrote. SQLite gives the WAL the same mode. A file that
+// is there is not opened: closing it would end the locks that SQLite holds on it
+// in this process (fcntl(2)).
+func makeFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("make the database's file: %w", err)
+	}
+	return nil
+}
+
 // openSQLite opens a pool. cache is the page cache of each connection in KiB.
 func openSQLite(path, cache, lock string, readOnly bool) (*sql.DB, error) {
 	q := url.Values{}
@@ -131,7 +157,7 @@ func openSQLite(path, cache, lock string, readOnly bool) (*sql.DB, error) {
 	if readOnly {
 		q.Add("_pragma", "query_only(1)")
 	} else {
-		q.Add("_pragma", "wal_autocheckpoint(2000)")
+		q.Add("_pragma", "wal_autocheckpoint(8000)")
 	}
 	q.Set("_txlock", lock)
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())

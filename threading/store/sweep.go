@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -11,11 +12,11 @@ import (
 const (
 	sweepEvery = time.Hour
 	sweepFirst = time.Minute
-	sweepBatch = 500 // rows a transaction
+	sweepBatch = 100 // rows a transaction; a row may hold a chunk of a body
 
-	// orphanAge is how long an item without an entry and a body without an item
-	// are kept: an open FETCH may still read them, a large body may still be
-	// filed.
+	// orphanAge is how old an item without an entry and a body without an item
+	// are, since they were made, when they go: until then a large body may still
+	// be filed.
 	orphanAge   = 24 * time.Hour
 	clientIDAge = 30 * 24 * time.Hour
 	recordAge   = 90 * 24 * time.Hour
@@ -51,43 +52,83 @@ func (s *Store) sweepUntil(ctx context.Context) {
 	}
 }
 
+// sweepSteps are what is swept, in order: a body goes after its items, a chunk
+// after its body. find selects the keys of rows that may go; what it finds
+// can't be wanted again, since only what has an entry is copied and only new
+// items are queued. remove deletes the row of one key.
+var sweepSteps = []struct {
+	find, remove string
+	keys         int // columns of the key
+	before       func(now time.Time) any
+}{
+	{`SELECT i.member_id, i.id FROM items i WHERE i.id < ?
+		AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.member_id = i.member_id AND e.item_id = i.id)
+		AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.member_id = i.member_id AND q.item_id = i.id) LIMIT ?`,
+		"DELETE FROM items WHERE member_id = ? AND id = ?", 2, idsOlder(orphanAge)},
+	{`SELECT b.id FROM bodies b WHERE b.id < ?
+		AND NOT EXISTS (SELECT 1 FROM items i WHERE i.body_id = b.id)
+		AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.body_id = b.id) LIMIT ?`,
+		"DELETE FROM bodies WHERE id = ?", 1, idsOlder(orphanAge)},
+	{`SELECT c.body_id, c.seq FROM body_chunks c WHERE c.body_id < ?
+		AND NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = c.body_id) LIMIT ?`,
+		"DELETE FROM body_chunks WHERE body_id = ? AND seq = ?", 2, idsOlder(orphanAge)},
+	{"SELECT hash FROM dedupe WHERE filed_at < ? LIMIT ?", "DELETE FROM dedupe WHERE hash = ?", 1, timesOlder(threading.DedupeFor)},
+	{"SELECT member_id, hash FROM client_ids WHERE noted_at < ? LIMIT ?", "DELETE FROM client_ids WHERE member_id = ? AND hash = ?", 2, timesOlder(clientIDAge)},
+	{"SELECT id FROM records WHERE id < ? LIMIT ?", "DELETE FROM records WHERE id = ?", 1, idsOlder(recordAge)},
+}
+
+func idsOlder(age time.Duration) func(time.Time) any {
+	return func(now time.Time) any { return threading.IDAt(now.Add(-age)) }
+}
+
+func timesOlder(age time.Duration) func(time.Time) any {
+	return func(now time.Time) any { return millis(now.Add(-age)) }
+}
+
 // Sweep removes what nobody needs any more: items without an entry, bodies
-// without an item, and old notes. It works in small transactions, so that
-// nobody waits long.
+// without an item, and old notes. It looks for them outside of the committer
+// and removes them in small transactions, so that nobody waits long.
 func (s *Store) Sweep(ctx context.Context) error {
 	now := s.o.Now()
-	orphans := threading.IDAt(now.Add(-orphanAge))
-	for _, step := range []struct {
-		query string
-		args  []any
-	}{
-		{`DELETE FROM items WHERE (member_id, id) IN (SELECT i.member_id, i.id FROM items i WHERE i.id < ?
-			AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.member_id = i.member_id AND e.item_id = i.id)
-			AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.member_id = i.member_id AND q.item_id = i.id) LIMIT ?)`, []any{orphans, sweepBatch}},
-		{`DELETE FROM bodies WHERE id IN (SELECT b.id FROM bodies b WHERE b.id < ?
-			AND NOT EXISTS (SELECT 1 FROM items i WHERE i.body_id = b.id)
-			AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.body_id = b.id) LIMIT ?)`, []any{orphans, sweepBatch}},
-		{`DELETE FROM body_chunks WHERE (body_id, seq) IN (SELECT c.body_id, c.seq FROM body_chunks c WHERE c.body_id < ?
-			AND NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = c.body_id) LIMIT ?)`, []any{orphans, sweepBatch}},
-		{`DELETE FROM dedupe WHERE hash IN (SELECT hash FROM dedupe WHERE filed_at < ? LIMIT ?)`, []any{millis(now.Add(-threading.DedupeFor)), sweepBatch}},
-		{`DELETE FROM client_ids WHERE (member_id, hash) IN (SELECT member_id, hash FROM client_ids WHERE noted_at < ? LIMIT ?)`, []any{millis(now.Add(-clientIDAge)), sweepBatch}},
-		{`DELETE FROM records WHERE id IN (SELECT id FROM records WHERE id < ? LIMIT ?)`, []any{threading.IDAt(now.Add(-recordAge)), sweepBatch}},
-	} {
-		for ctx.Err() == nil {
-			var n int64
-			err := s.c.commit(ctx, func(t *tx) (err error) {
-				n, err = t.exec(step.query, step.args...)
-				return err
-			})
+	for _, step := range sweepSteps {
+		for more := true; more; {
+			keys, err := s.sweepable(ctx, step.find, step.keys, step.before(now))
 			if err != nil {
-				return err
+				return fmt.Errorf("look for what can be swept: %w", err)
 			}
-			if n < sweepBatch {
-				break
+			if len(keys) > 0 {
+				err = s.c.commit(ctx, func(t *tx) error { return t.remove(step.remove, keys) })
 			}
+			if err != nil {
+				return fmt.Errorf("sweep: %w", err)
+			}
+			more = len(keys) == sweepBatch
 		}
 	}
 	return s.sweepTombstones(ctx)
+}
+
+// sweepable returns the keys, of n columns each, of at most sweepBatch rows.
+func (s *Store) sweepable(ctx context.Context, find string, n int, before any) ([][]any, error) {
+	var keys [][]any
+	err := s.rows(ctx, find, []any{before, sweepBatch}, func(r scanner) error {
+		key, dest := make([]any, n), make([]any, n)
+		for i := range key {
+			dest[i] = &key[i]
+		}
+		keys = append(keys, key)
+		return r.Scan(dest...)
+	})
+	return keys, err
+}
+
+func (t *tx) remove(query string, keys [][]any) error {
+	for _, key := range keys {
+		if _, err := t.exec(query, key...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sweepTombstones keeps the newest tombstones of each mailbox and notes from

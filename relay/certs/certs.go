@@ -21,6 +21,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -110,10 +111,11 @@ func (s *Source) makeSelfSigned(certFile, keyFile string) error {
 	if err != nil {
 		return err
 	}
+	names := slices.Concat(s.o.Names, []string{"localhost"})
 	t := &x509.Certificate{
 		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: append(s.o.Names, "localhost")[0]},
-		DNSNames:     append([]string{"localhost"}, s.o.Names...),
+		Subject:      pkix.Name{CommonName: names[0]},
+		DNSNames:     names,
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		NotBefore:    time.Now().Add(-time.Hour),
 		NotAfter:     time.Now().Add(selfSignedFor),

@@ -15,18 +15,22 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/emersion/go-smtp"
 
 	"github.com/stagedoor/stagedoor/relay"
 	"github.com/stagedoor/stagedoor/relay/senderauth"
 	"github.com/stagedoor/stagedoor/relay/smtpd"
-	"github.com/stagedoor/stagedoor/relay/spool"
 )
 
 // maxRefused is how many unknown recipients one connection may name.
 const maxRefused = 10
+
+// errGuessing is the last that such a connection hears.
+var errGuessing = &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "Too many unknown recipients."}
 
 // takeTimeout bounds what happens between the end of DATA and the answer. RFC
 // 5321 section 4.5.3.2.6 has senders wait 10 minutes.
@@ -91,14 +95,21 @@ type session struct {
 
 var _ smtp.LMTPSession = (*session)(nil)
 
-// Mail implements smtp.Session.
+// Mail implements smtp.Session. Any reverse-path will do that is one: it is
+// only asked whether it speaks for From.
 func (x *session) Mail(from string, _ *smtp.MailOptions) error {
+	if strings.ContainsFunc(from, unicode.IsControl) {
+		return &smtp.SMTPError{Code: 501, EnhancedCode: smtp.EnhancedCode{5, 1, 7}, Message: "The sender's address is not valid."}
+	}
 	x.from = from
 	return nil
 }
 
 // Rcpt implements smtp.Session.
 func (x *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	if x.refused > maxRefused {
+		return errGuessing // the commands that came in the same block
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), takeTimeout)
 	defer cancel()
 	t, err := x.s.o.Pipeline.Recipient(ctx, to)
@@ -111,7 +122,7 @@ func (x *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 		// Somebody who guesses addresses gets slower answers, then none.
 		if x.refused++; x.refused > maxRefused {
 			smtpd.Of(x.conn).End()
-			return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "Too many unknown recipients."}
+			return errGuessing
 		}
 		time.Sleep(time.Duration(x.refused-1) * 50 * time.Millisecond)
 	}
@@ -147,11 +158,9 @@ func (x *session) take(r io.Reader) ([]error, error) {
 	conn := smtpd.Of(x.conn)
 	conn.Busy(true)
 	defer conn.Busy(false)
-	msg, err := spool.Read(r, x.s.o.TempDir, x.s.o.MaxMessageSize)
-	if errors.Is(err, spool.ErrTooLarge) {
-		return nil, smtp.ErrDataTooLarge
-	} else if err != nil {
-		return nil, fmt.Errorf("read the message: %w", err)
+	msg, err := smtpd.ReadMessage(x.s.o.Logger, r, x.s.o.TempDir, x.s.o.MaxMessageSize)
+	if err != nil {
+		return nil, err
 	}
 	defer msg.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), takeTimeout)

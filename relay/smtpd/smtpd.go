@@ -157,7 +157,7 @@ func (l *listener) Accept() (net.Conn, error) {
 func (s *Server) admit(c *Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping.Load() || len(s.conns) >= s.o.MaxConnections || s.perIP[c.source] >= s.o.MaxConnectionsPerIP && !c.source.Addr().IsLoopback() && c.source.IsValid() {
+	if s.stopping.Load() || len(s.conns) >= s.o.MaxConnections || c.source.IsValid() && s.perIP[c.source] >= s.o.MaxConnectionsPerIP {
 		return false
 	}
 	s.conns[c] = struct{}{}
@@ -173,8 +173,12 @@ func RemoteIP(c net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// network is what connections are counted by.
+// network is what connections are counted by; invalid: without a limit of its
+// own.
 func network(ip netip.Addr) netip.Prefix {
+	if ip.IsLoopback() {
+		return netip.Prefix{}
+	}
 	bits := 32
 	if ip.Is6() {
 		bits = 64
@@ -228,6 +232,16 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 		t = c.ends
 	}
 	return c.Conn.SetReadDeadline(t)
+}
+
+// Read implements net.Conn. In the DATA phase the time is for each block, not
+// for the whole message (RFC 5321 section 4.5.3.2.5): those who send from a
+// phone are slow, but they are sending.
+func (c *Conn) Read(p []byte) (int, error) {
+	if c.busy.Load() {
+		_ = c.SetReadDeadline(time.Now().Add(c.s.server.ReadTimeout))
+	}
+	return c.Conn.Read(p)
 }
 
 // wake ends the wait for a command.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/stagedoor/stagedoor/relay"
 	"github.com/stagedoor/stagedoor/relay/smtpd"
-	"github.com/stagedoor/stagedoor/relay/spool"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/login"
 )
@@ -139,11 +137,9 @@ func (x *session) Data(r io.Reader) error {
 	conn := smtpd.Of(x.conn)
 	conn.Busy(true)
 	defer conn.Busy(false)
-	msg, err := spool.Read(r, x.s.o.TempDir, x.s.o.MaxMessageSize)
-	if errors.Is(err, spool.ErrTooLarge) {
-		return smtp.ErrDataTooLarge
-	} else if err != nil {
-		return smtpd.Answer(x.s.o.Logger, "DATA of a member", fmt.Errorf("read the message: %w", err))
+	msg, err := smtpd.ReadMessage(x.s.o.Logger, r, x.s.o.TempDir, x.s.o.MaxMessageSize)
+	if err != nil {
+		return smtpd.Answer(x.s.o.Logger, "DATA of a member", err)
 	}
 	defer msg.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), takeTimeout)

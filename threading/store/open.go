@@ -80,6 +80,10 @@ type Store struct {
 // readers is how many reads run at once; each connection keeps a page cache.
 const readers = 4
 
+// checkpointPages is after how many pages (32 MiB) in the WAL they are written to
+// the database: a page that many commits change is then written once.
+const checkpointPages = 8000
+
 const sqlitePrefix = "sqlite:"
 
 // Open opens the database, makes it if there is none, and brings its schema up
@@ -157,7 +161,7 @@ func openSQLite(path, cache, lock string, readOnly bool) (*sql.DB, error) {
 	if readOnly {
 		q.Add("_pragma", "query_only(1)")
 	} else {
-		q.Add("_pragma", "wal_autocheckpoint(8000)")
+		q.Add("_pragma", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages))
 	}
 	q.Set("_txlock", lock)
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())

@@ -4,8 +4,10 @@
 // A dialog's lines are: "C: " what the client sends (with CRLF), "R: " the same
 // with Go escapes and without CRLF, "S: " a line that the server answers ("..."
 // stands for anything), "TLS" the client's handshake, "EOF" the server closes,
-// "INBOX handle n" how many messages a member has. "$ALIAS" is the reply alias
-// that Tess answers to, and "#" begins a comment.
+// "INBOX handle n" how many messages a member has, "HAS handle text" that the
+// newest of them holds a text (with Go escapes), "HELD n" how many messages are
+// held. "#" begins a comment. "$ALIAS" is the reply alias that Tess answers to,
+// "$LONG" more octets than a line may have, "$40K" 40,960 octets.
 package dialog
 
 import (
@@ -13,6 +15,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -35,8 +38,11 @@ import (
 // Domain is the domain of the stage's members.
 const Domain = "msg.example.com"
 
-// Secrets are the real addresses on the stage: none may be logged.
-var Secrets = []string{"sam.real@agency.example", "tess.real@mail.example", "otto@actor.example"}
+// realAddresses are Sam's, Tess's and Otto's.
+var realAddresses = []string{"sam.real@agency.example", "tess.real@mail.example", "otto@actor.example"}
+
+// addresses finds what must never be logged: any e-mail address at all.
+var addresses = regexp.MustCompile(`[^\s"<>=@]+@[\w.-]+\w`)
 
 // Stage is a store with Sam, Tess and Otto, the role Ophelia in Sam's Hamlet,
 // and a thread that Sam started with Tess.
@@ -72,7 +78,7 @@ func (l *Log) String() string {
 }
 
 // New sets the stage. change may alter the pipeline's options. When the test
-// ends, the log must not show a real address.
+// ends, the log must not show an e-mail address.
 func New(t testing.TB, change func(*relay.Options)) *Stage {
 	t.Helper()
 	ctx := context.Background()
@@ -84,15 +90,13 @@ func New(t testing.TB, change func(*relay.Options)) *Stage {
 	s.must(err)
 	t.Cleanup(func() {
 		_ = s.Store.Close()
-		for _, secret := range Secrets {
-			if strings.Contains(s.Log.String(), secret) {
-				t.Errorf("the log shows %s:\n%s", secret, s.Log)
-			}
+		for _, a := range addresses.FindAllString(s.Log.String(), -1) {
+			t.Errorf("the log shows %s:\n%s", a, s.Log)
 		}
 	})
 	members := map[string]threading.Member{}
 	for i, handle := range []string{"sam", "tess", "otto"} {
-		m, err := s.Store.AddMember(ctx, threading.Member{Handle: handle, Name: strings.ToUpper(handle[:1]) + handle[1:]}, Secrets[i:i+1])
+		m, err := s.Store.AddMember(ctx, threading.Member{Handle: handle, Name: strings.ToUpper(handle[:1]) + handle[1:]}, realAddresses[i:i+1])
 		s.must(err)
 		s.must(s.Store.SetCredential(ctx, threading.Credential{MemberID: m.ID, Kind: threading.CredentialPassword, Label: "password", Verifier: seal.NewVerifier(handle + "-secret")}))
 		members[handle] = m
@@ -143,6 +147,29 @@ func (s *Stage) Mailbox(handle, name string) [][]byte {
 	return headers
 }
 
+// Newest returns the newest message of a member's INBOX as it is shown.
+func (s *Stage) Newest(handle string) string {
+	s.Helper()
+	ctx := context.Background()
+	m, err := s.Store.MemberByHandle(ctx, handle)
+	s.must(err)
+	mb, err := s.Store.Mailbox(ctx, m.ID, "INBOX")
+	s.must(err)
+	var newest threading.Entry
+	s.must(s.Store.Entries(ctx, m.ID, mb.ID, threading.UIDSet{{First: 1, Last: 1<<32 - 1}}, func(e threading.Entry) error {
+		newest = e
+		return nil
+	}))
+	it, err := s.Store.Item(ctx, m.ID, newest.ItemID)
+	s.must(err)
+	r, err := s.Store.OpenBody(ctx, it.BodyID, 0, -1)
+	s.must(err)
+	defer r.Close()
+	body, err := io.ReadAll(r)
+	s.must(err)
+	return string(it.Header) + string(body)
+}
+
 // Listen returns a loopback listener.
 func (s *Stage) Listen() net.Listener {
 	s.Helper()
@@ -181,7 +208,8 @@ func (s *Stage) Play(network, addr, text string) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 	p := &player{Stage: s, conn: c, r: bufio.NewReader(c)}
-	for i, line := range strings.Split(strings.ReplaceAll(text, "$ALIAS", s.Alias), "\n") {
+	text = strings.NewReplacer("$ALIAS", s.Alias, "$LONG", strings.Repeat("x", 70<<10), "$40K", strings.Repeat("x", 40<<10)).Replace(text)
+	for i, line := range strings.Split(text, "\n") {
 		p.line(i+1, line)
 	}
 }
@@ -200,11 +228,7 @@ func (p *player) line(n int, line string) {
 	case verb == "C:":
 		p.send(n, rest+"\r\n")
 	case verb == "R:":
-		text, err := strconv.Unquote(`"` + rest + `"`)
-		if err != nil {
-			p.Fatalf("line %d: %v", n, err)
-		}
-		p.send(n, text)
+		p.send(n, p.unescape(n, rest))
 	case verb == "S:":
 		p.expect(n, rest)
 	case verb == "TLS":
@@ -222,9 +246,29 @@ func (p *player) line(n int, line string) {
 		if got := len(p.Mailbox(handle, "INBOX")); strconv.Itoa(got) != count {
 			p.Fatalf("line %d: %s has %d messages, want %s", n, handle, got, count)
 		}
+	case verb == "HAS":
+		handle, text, _ := strings.Cut(rest, " ")
+		if got := p.Newest(handle); !strings.Contains(got, p.unescape(n, text)) {
+			p.Fatalf("line %d: %s does not have %s:\n%q", n, handle, text, got)
+		}
+	case verb == "HELD":
+		held, err := p.Store.HeldMessages(context.Background(), 100)
+		p.must(err)
+		if strconv.Itoa(len(held)) != rest {
+			p.Fatalf("line %d: %d messages are held, want %s", n, len(held), rest)
+		}
 	default:
 		p.Fatalf("line %d: what is %q?", n, line)
 	}
+}
+
+func (p *player) unescape(n int, text string) string {
+	p.Helper()
+	text, err := strconv.Unquote(`"` + text + `"`)
+	if err != nil {
+		p.Fatalf("line %d: %v", n, err)
+	}
+	return text
 }
 
 func (p *player) send(n int, text string) {

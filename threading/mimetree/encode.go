@@ -56,14 +56,15 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// Decode returns the tree of Content.Structure.
+// Decode returns the tree of Content.Structure, or an error if that is not what
+// Read writes: each part lies within its parent and after its sibling.
 func Decode(structure []byte) (*Part, error) {
 	if len(structure) == 0 || structure[0] != formatVersion {
 		return nil, errStructure
 	}
 	d := decoder{b: structure[1:], parts: MaxParts + 1}
 	p := d.part(0)
-	if d.bad || len(d.b) != 0 {
+	if d.bad || len(d.b) != 0 || p.HeaderStart != 0 || p.BodyStart != 0 {
 		return nil, errStructure
 	}
 	return p, nil
@@ -132,5 +133,28 @@ func (d *decoder) part(depth int) *Part {
 	for ; children > 0 && !d.bad; children-- {
 		p.Children = append(p.Children, d.part(depth+1))
 	}
+	d.bad = d.bad || !p.consistent()
 	return p
+}
+
+// consistent reports whether the part has as many parts as its type may have,
+// one after the other within its body.
+func (p *Part) consistent() bool {
+	switch n := len(p.Children); {
+	case p.Multipart():
+		if n == 0 {
+			return false
+		}
+	case p.Type == "message" && n == 1:
+	case n > 0:
+		return false
+	}
+	at := p.BodyStart
+	for _, c := range p.Children {
+		if c.HeaderStart < at || c.BodyEnd > p.BodyEnd {
+			return false
+		}
+		at = c.BodyEnd
+	}
+	return true
 }

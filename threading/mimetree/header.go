@@ -6,9 +6,6 @@ import (
 	"iter"
 	"mime"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/net/html/charset"
 )
 
 // Fields calls its loop with each field of a header: the name as written and
@@ -57,7 +54,8 @@ func nextField(header []byte) (field, rest []byte) {
 
 // unfold removes the line ends.
 func unfold(value []byte) string {
-	if bytes.IndexByte(value, '\n') == len(value)-1 {
+	value = bytes.TrimRight(value, "\r\n")
+	if bytes.IndexByte(value, '\n') < 0 && bytes.IndexByte(value, '\r') < 0 {
 		return strings.TrimSpace(string(value))
 	}
 	out := make([]byte, 0, len(value))
@@ -80,12 +78,17 @@ func Field(header []byte, name string) (value string, ok bool) {
 }
 
 var words = mime.WordDecoder{CharsetReader: func(label string, r io.Reader) (io.Reader, error) {
-	return charset.NewReaderLabel(label, r)
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	return strings.NewReader(decodeCharset(label, string(b))), nil
 }}
 
-// DecodeHeader decodes the encoded words of a value, in any charset (RFC 2047).
-// Octets that are no UTF-8 are taken for Latin-1; a word that can't be decoded
-// stays as it is.
+// DecodeHeader decodes the encoded words of a value, in any charset (RFC 2047);
+// one that is not known is taken for UTF-8. Octets that are no UTF-8 are taken
+// for windows-1252; what is no well-formed word stays as it is. The result is
+// UTF-8.
 func DecodeHeader(value string) string {
 	value = toUTF8(value)
 	if !strings.Contains(value, "=?") {
@@ -95,72 +98,5 @@ func DecodeHeader(value string) string {
 	if err != nil {
 		return value
 	}
-	return strings.ToValidUTF8(decoded, "\uFFFD")
-}
-
-func toUTF8(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		b.WriteRune(rune(s[i]))
-	}
-	return b.String()
-}
-
-// mediaType parses a Content-Type or Content-Disposition value, as far as it
-// goes. The type is in lower case; names of parameters too; values decoded.
-func mediaType(value string) (string, map[string]string) {
-	t, params, err := mime.ParseMediaType(value)
-	if err != nil || t == "" {
-		t, params = looseMediaType(value)
-	}
-	for k, v := range params {
-		params[k] = DecodeHeader(v)
-	}
-	return t, params
-}
-
-// looseMediaType reads what mime.ParseMediaType gives up on: stray semicolons,
-// unquoted values with spaces or odd characters, a parameter given twice (the
-// first counts).
-func looseMediaType(value string) (string, map[string]string) {
-	t, rest, _ := strings.Cut(value, ";")
-	t = strings.ToLower(strings.TrimSpace(t))
-	if i := strings.IndexAny(t, " \t"); i >= 0 {
-		t = t[:i]
-	}
-	params := map[string]string{}
-	for len(rest) > 0 && len(params) < 50 {
-		var p string
-		p, rest = cutParam(rest)
-		k, v, ok := strings.Cut(p, "=")
-		k = strings.ToLower(strings.TrimSpace(k))
-		if _, seen := params[k]; !ok || k == "" || seen {
-			continue
-		}
-		v = strings.TrimSpace(v)
-		if len(v) > 1 && v[0] == '"' {
-			v = strings.ReplaceAll(strings.TrimSuffix(v[1:], `"`), `\"`, `"`)
-		}
-		params[k] = v
-	}
-	return t, params
-}
-
-// cutParam cuts at the next semicolon outside of quotes.
-func cutParam(s string) (param, rest string) {
-	quoted := false
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '\\' && quoted:
-			i++
-		case s[i] == '"':
-			quoted = !quoted
-		case s[i] == ';' && !quoted:
-			return s[:i], s[i+1:]
-		}
-	}
-	return s, ""
+	return toUTF8(decoded)
 }

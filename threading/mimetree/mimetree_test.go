@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
+
+	"github.com/stagedoor/stagedoor/threading"
 )
 
 // split cuts a message written with LF into header block and body with CRLF.
@@ -194,7 +197,8 @@ func TestFields(t *testing.T) {
 		t.Errorf("Field = %q, %v", v, ok)
 	}
 	for in, want := range map[string]string{
-		"=?utf-8?q?Gr=C3=BC=C3=9Fe?=": "Grüße", "=?iso-2022-jp?B?GyRCNEE7ehsoQg==?=": "漢字", "plain": "plain", "caf\xe9": "café", "=?x-nope?q?a?=": "=?x-nope?q?a?=",
+		"=?utf-8?q?Gr=C3=BC=C3=9Fe?=": "Grüße", "=?iso-2022-jp?B?GyRCNEE7ehsoQg==?=": "漢字", "plain": "plain", "caf\xe9": "café", "=?x-nope?q?caf=E9?= =?utf-8?q?b=C3=BC?=": "cafébü", "=?utf-8?x?broken": "=?utf-8?x?broken",
+		"für \xe9 Łódź": "für é Łódź", "\x93quoted\x94": "“quoted”",
 		"=?utf-8?q?a?= =?utf-8?q?b?=": "ab",
 	} {
 		if got := DecodeHeader(in); got != want {
@@ -213,16 +217,28 @@ func TestBoundsHold(t *testing.T) {
 	for range 3 * MaxParts {
 		many.WriteString("--b\n\nx\n")
 	}
-	for _, msg := range []string{deep.String(), many.String(), "Content-Type: multipart/mixed; boundary=b\n\n--b\n" + strings.Repeat("X: y\n", 100000)} {
+	childless := "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\nContent-Type: multipart/mixed; boundary=c\n\n", 2*MaxParts)
+	messages := "Content-Type: message/rfc822\n\n" + strings.Repeat("Content-Type: message/rfc822\n\n", 2*MaxDepth)
+	for _, msg := range []string{deep.String(), many.String(), childless, messages, "Content-Type: multipart/mixed; boundary=b\n\n--b\n" + strings.Repeat("X: y\n", 100000)} {
 		p, body, _ := read(t, msg)
-		checkTree(t, p, int64(len(body)), 0)
+		checkTree(t, p, []byte(body), 0)
 	}
 }
 
-// checkTree checks that ranges lie within each other and in order.
-func checkTree(t *testing.T, p *Part, size int64, depth int) int {
-	if p.HeaderStart < 0 || p.BodyStart < p.HeaderStart || p.BodyEnd < p.BodyStart || p.BodyEnd > size || p.Lines < 0 {
-		t.Fatalf("part %+v in a body of %d octets", p, size)
+// checkTree checks that ranges lie within each other and in order, and that
+// lines are counted as Part says; it returns the number of parts.
+func checkTree(t testing.TB, p *Part, body []byte, depth int) int {
+	t.Helper()
+	if p.HeaderStart < 0 || p.BodyStart < p.HeaderStart || p.BodyEnd < p.BodyStart || p.BodyEnd > int64(len(body)) {
+		t.Fatalf("part %+v in a body of %d octets", p, len(body))
+	}
+	text := body[p.BodyStart:p.BodyEnd]
+	lines := int64(bytes.Count(text, []byte("\n")))
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		lines++
+	}
+	if p.Lines != lines {
+		t.Fatalf("%d lines, want %d, in %s/%s %d-%d", p.Lines, lines, p.Type, p.Subtype, p.BodyStart, p.BodyEnd)
 	}
 	if depth > MaxDepth {
 		t.Fatalf("depth %d", depth)
@@ -233,9 +249,9 @@ func checkTree(t *testing.T, p *Part, size int64, depth int) int {
 			t.Fatalf("child %d-%d of a part %d-%d", c.HeaderStart, c.BodyEnd, p.BodyStart, p.BodyEnd)
 		}
 		at = c.BodyEnd
-		n += checkTree(t, c, size, depth+1)
+		n += checkTree(t, c, body, depth+1)
 	}
-	if depth == 0 && n > MaxParts+1 {
+	if depth == 0 && n > MaxParts {
 		t.Fatalf("%d parts", n)
 	}
 	return n
@@ -273,7 +289,7 @@ func TestPublicCorpora(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 			return nil
 		}
-		checkTree(t, p, int64(len(raw)-i-2), 0)
+		checkTree(t, p, raw[i+2:], 0)
 		return nil
 	})
 	if err != nil {
@@ -298,7 +314,13 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkTree(t, p, int64(len(body)), 0)
+		checkTree(t, p, body, 0)
+		if !utf8.ValidString(c.Text) || len(c.Text) > threading.MaxSearchText {
+			t.Fatalf("the search text has %d octets, or is no UTF-8", len(c.Text))
+		}
+		if !bytes.Equal(encode(p), c.Structure) {
+			t.Fatal("decoding and encoding again gives something else")
+		}
 	})
 }
 
@@ -306,8 +328,13 @@ func FuzzDecode(f *testing.F) {
 	c, _ := Read([]byte("Content-Type: multipart/mixed; boundary=b\r\n\r\n"), strings.NewReader("--b\r\n\r\nx\r\n--b--"))
 	f.Add(c.Structure)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if p, err := Decode(b); err == nil {
-			_ = p.Find([]int{1, 2, 1})
+		p, err := Decode(b)
+		if err != nil {
+			return
+		}
+		_ = p.Find([]int{1, 2, 1})
+		if again, err := Decode(encode(p)); err != nil || !reflect.DeepEqual(again, p) {
+			t.Fatalf("encoding and decoding again gives something else: %v", err)
 		}
 	})
 }
@@ -324,6 +351,12 @@ func benchmark(b *testing.B, header, body string) {
 
 func BenchmarkRead4KPlain(b *testing.B) {
 	benchmark(b, "Content-Type: text/plain\r\n\r\n", strings.Repeat("All the world's a stage, and all the men and women merely players.\r\n", 60))
+}
+
+func BenchmarkRead4KAlternative(b *testing.B) {
+	text := strings.Repeat("All the world's a stage, and all the men and women merely players.\r\n", 30)
+	benchmark(b, "Content-Type: multipart/alternative; boundary=b\r\n\r\n", "--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"+text+
+		"--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html><body><p>"+strings.ReplaceAll(text, ",", ",<br>")+"</body></html>\r\n--b--\r\n")
 }
 
 func BenchmarkReadAttachment10M(b *testing.B) {

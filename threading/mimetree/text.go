@@ -1,14 +1,9 @@
 package mimetree
 
 import (
-	"bytes"
-	"encoding/base64"
-	"io"
-	"mime/quotedprintable"
 	"strings"
 
 	"golang.org/x/net/html"
-	"golang.org/x/net/html/charset"
 
 	"github.com/stagedoor/stagedoor/threading"
 )
@@ -41,47 +36,19 @@ func (t *searchText) name(p *Part) {
 	t.add(DecodeHeader(p.Description))
 }
 
+// full reports whether no more text is taken.
+func (t *searchText) full() bool { return t.Len() >= threading.MaxSearchText-1 }
+
 // part adds the text of a text part, given as it stands in the message.
 func (t *searchText) part(p *Part, raw []byte) {
-	if t.Len() >= threading.MaxSearchText {
+	if t.full() {
 		return
 	}
-	text := string(decodeTransfer(p.Encoding, raw))
-	if label := strings.ToLower(p.Params["charset"]); label != "" && label != "utf-8" && label != "us-ascii" {
-		if r, err := charset.NewReaderLabel(label, strings.NewReader(text)); err == nil {
-			if b, err := io.ReadAll(r); err == nil {
-				text = string(b)
-			}
-		}
-	}
-	text = toUTF8(text)
+	text := decodeCharset(p.Params["charset"], string(decodeTransfer(p.Encoding, raw)))
 	if p.Subtype == "html" {
 		text = visibleText(text)
 	}
 	t.add(text)
-}
-
-// decodeTransfer decodes as much as can be decoded.
-func decodeTransfer(encoding string, raw []byte) []byte {
-	switch encoding {
-	case "QUOTED-PRINTABLE":
-		b, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(raw)))
-		if err != nil && len(b) == 0 {
-			return raw
-		}
-		return b
-	case "BASE64":
-		packed := make([]byte, 0, len(raw))
-		for _, c := range raw {
-			if c > ' ' && c != '=' {
-				packed = append(packed, c)
-			}
-		}
-		out := make([]byte, base64.RawStdEncoding.DecodedLen(len(packed)))
-		n, _ := base64.RawStdEncoding.Decode(out, packed)
-		return out[:n]
-	}
-	return raw
 }
 
 // inline are elements that don't part words.
@@ -94,32 +61,24 @@ var inline = map[string]bool{
 func visibleText(doc string) string {
 	var b strings.Builder
 	z := html.NewTokenizer(strings.NewReader(doc))
-	z.SetMaxBuf(maxRawText)
-	hidden := 0 // depth within script and style
+	hidden := false // within script or style
 	for {
-		switch z.Next() {
+		token := z.Next()
+		switch token {
 		case html.ErrorToken:
 			return b.String()
 		case html.TextToken:
-			if hidden == 0 {
+			if !hidden {
 				b.Write(z.Text())
 			}
-		case html.StartTagToken:
+		case html.StartTagToken, html.EndTagToken, html.SelfClosingTagToken:
 			name, _ := z.TagName()
-			if n := string(name); n == "script" || n == "style" {
-				hidden++
-			} else if !inline[n] {
+			switch n := string(name); {
+			case n == "script", n == "style":
+				hidden = token != html.EndTagToken // HTML knows no <style/>
+			case !inline[n]:
 				b.WriteByte(' ')
 			}
-		case html.EndTagToken:
-			name, _ := z.TagName()
-			if n := string(name); (n == "script" || n == "style") && hidden > 0 {
-				hidden--
-			} else if !inline[n] {
-				b.WriteByte(' ')
-			}
-		case html.SelfClosingTagToken:
-			b.WriteByte(' ')
 		}
 	}
 }

@@ -112,7 +112,7 @@ func (in *installation) start() {
 	if err := in.cmd.Start(); err != nil {
 		in.t.Fatal(err)
 	}
-	for range 200 {
+	for range 1200 {
 		if answers(in.mx) && answers(in.imap) && answers(in.smtp) {
 			return
 		}

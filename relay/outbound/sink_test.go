@@ -55,6 +55,7 @@ type sink struct {
 	seen     map[string]int
 	fresh    chan struct{}
 	slow     time.Duration
+	slowed   int  // messages whose answer has been held back
 	quiet    bool // don't keep messages
 }
 
@@ -115,6 +116,21 @@ func (s *sink) messages(t testing.TB, n int) []received {
 			t.Fatalf("%d messages came, want %d", len(got), n)
 		}
 	}
+}
+
+// underWay waits until n messages have come whose answer is held back.
+func (s *sink) underWay(t testing.TB, n int) {
+	t.Helper()
+	for range 4000 {
+		s.mu.Lock()
+		slowed := s.slowed
+		s.mu.Unlock()
+		if slowed >= n {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("%d messages are not under way", n)
 }
 
 func (s *sink) count() int {
@@ -193,6 +209,9 @@ func (x *sinkSession) Data(r io.Reader) error {
 	case local == "late":
 		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "spam for " + x.m.to}
 	case local == "slow":
+		x.s.mu.Lock()
+		x.s.slowed++
+		x.s.mu.Unlock()
 		time.Sleep(x.s.slow)
 	}
 	x.m.raw, x.m.size = kept.Bytes(), size

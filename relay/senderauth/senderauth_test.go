@@ -151,12 +151,8 @@ func TestDNSThatDoesNotAnswerIsATemporaryError(t *testing.T) {
 	c := New(Options{Resolver: zoneServer(t, map[string]string{"mail.example": silent, "_dmarc.mail.example": silent})})
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	start := time.Now()
 	got, err := c.Check(ctx, Input{RemoteIP: net.ParseIP("192.0.2.1"), Helo: "x", ReversePath: "tess@mail.example", Message: message("From: tess@mail.example")})
 	if err != nil || got != (Result{From: "tess@mail.example", TempError: true}) {
 		t.Errorf("%+v, %v", got, err)
-	}
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("it took %v", d)
 	}
 }

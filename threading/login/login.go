@@ -59,6 +59,7 @@ type Authenticator struct {
 	slots chan struct{}
 	queue chan struct{}
 	dummy string // a verifier that takes as long as a real one
+	fits  func(verifier, password string) bool
 	salt  string // of the remembered hashes
 
 	releasing atomic.Bool // memory is about to be released
@@ -80,7 +81,7 @@ func New(o Options) *Authenticator {
 	}
 	a := &Authenticator{
 		o: o, slots: make(chan struct{}, maxVerifications), queue: make(chan struct{}, maxQueue),
-		dummy: seal.NewVerifier(rand.Text()), salt: rand.Text(),
+		dummy: seal.NewVerifier(rand.Text()), fits: seal.Verify, salt: rand.Text(),
 		remembered: map[string]time.Time{}, penalties: map[string]penalty{},
 	}
 	a.releaseLater() // the dummy verifier's
@@ -170,12 +171,12 @@ func (a *Authenticator) verify(ctx context.Context, member threading.Member, cre
 			continue
 		}
 		tried = true
-		if seal.Verify(c.Verifier, password) {
+		if a.fits(c.Verifier, password) {
 			return &credentials[i], nil
 		}
 	}
 	if !tried {
-		seal.Verify(a.dummy, password)
+		a.fits(a.dummy, password)
 	}
 	return nil, nil
 }

@@ -118,7 +118,7 @@ func TestAFollowerHearsOtherProcesses(t *testing.T) {
 	before := sub.ModSeq()
 
 	x.file(x.start(sam, tess, "hello"))
-	const patience = 2 * pollEvery
+	const patience = 20 * pollEvery
 	if !woken(sub.C, patience) {
 		t.Error("the daemon's subscriber is not woken")
 	}

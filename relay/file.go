@@ -29,6 +29,9 @@ func (p *Pipeline) fileAll(ctx context.Context, pl *plan, h *head, msg *spool.Me
 	if err != nil {
 		return nil, err
 	}
+	if pl.alsoFrom != "" {
+		identity.Addresses = append(identity.Addresses, pl.alsoFrom)
+	}
 	digest, err := contentDigest(h, msg)
 	if err != nil {
 		return nil, err

@@ -30,11 +30,11 @@ func (p *Pipeline) proveWriter(ctx context.Context, auth senderauth.Result, targ
 	if !auth.Aligned && auth.TempError {
 		return threading.Member{}, errAuthTemporary
 	}
-	member, err := p.o.Store.MemberByAddress(ctx, auth.From)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	member, err := p.registered(ctx, auth)
+	if err != nil {
 		return threading.Member{}, err
 	}
-	known := err == nil && member.Status == threading.MemberActive
+	known := member.ID != 0
 	switch {
 	case holder == 0 && (!known || !auth.Aligned):
 		return threading.Member{}, errNotMember
@@ -42,10 +42,20 @@ func (p *Pipeline) proveWriter(ctx context.Context, auth senderauth.Result, targ
 		return member, nil
 	case !auth.Aligned && auth.Policy == senderauth.PolicyReject:
 		return threading.Member{}, errForged
-	case !known || member.ID != holder:
-		return threading.Member{}, errNotHolder
 	case !auth.Aligned:
-		return threading.Member{}, errForged
+		return threading.Member{}, &nearMiss{Refusal: errForged}
+	case !known || member.ID != holder:
+		return threading.Member{}, &nearMiss{Refusal: errNotHolder, proven: true}
 	}
 	return member, nil
+}
+
+// registered returns the active member whose address is in From; the zero
+// Member if it is nobody's.
+func (p *Pipeline) registered(ctx context.Context, auth senderauth.Result) (threading.Member, error) {
+	m, err := p.o.Store.MemberByAddress(ctx, auth.From)
+	if errors.Is(err, store.ErrNotFound) || err == nil && m.Status != threading.MemberActive {
+		return threading.Member{}, nil
+	}
+	return m, err
 }

@@ -19,6 +19,9 @@ type plan struct {
 	// byClient: the writer's mail client submitted it and may APPEND it to
 	// Sent as well.
 	byClient bool
+	// alsoFrom is an address that the writer used though it is not registered;
+	// it points to them like the others.
+	alsoFrom string
 }
 
 // plan decides the threads. The recipient decides: a reply alias means its

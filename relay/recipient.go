@@ -18,6 +18,7 @@ type Target struct {
 	threading.Recipient
 	Alias  threading.Alias // of RecipientAlias
 	Bounce threading.ID    // of RecipientBounce: the queue row it answers
+	Held   threading.ID    // the held message that it answers the question about; Kind is RecipientAlias
 }
 
 // Recipient checks a recipient address at RCPT time on the MX. It refuses
@@ -39,6 +40,9 @@ func (p *Pipeline) Recipient(ctx context.Context, address string) (Target, error
 		// A made-up token fails to decrypt: guessing costs no query.
 		id, ok := p.o.Store.Keyring().ParseToken(seal.TokenAlias, t.Token)
 		if !ok {
+			if t.Held, ok = p.o.Store.Keyring().ParseToken(seal.TokenHeld, t.Token); ok {
+				return t, nil
+			}
 			return Target{}, errNoSuchAddress
 		}
 		alias, err := p.o.Store.Alias(ctx, id)

@@ -32,10 +32,13 @@ type Options struct {
 	BaseURL      string // of the relay's links; may be empty
 	Operator     string // real address that postmaster@ and so on go to; empty: none
 	TypedAddress sanitize.Typed
-	Groups       bool   // To and Cc of one message share a thread
-	TempDir      string // for messages over spool.MemoryLimit
-	Logger       *slog.Logger
-	Now          func() time.Time // nil: time.Now
+	// HoldFor is how long a message waits for its member to say who wrote it;
+	// zero: nothing is held but what came by LMTP.
+	HoldFor time.Duration
+	Groups  bool   // To and Cc of one message share a thread
+	TempDir string // for messages over spool.MemoryLimit
+	Logger  *slog.Logger
+	Now     func() time.Time // nil: time.Now
 }
 
 // Pipeline takes messages from the doors to both mailboxes. It is safe for
@@ -93,10 +96,13 @@ func (p *Pipeline) receive(ctx context.Context, in Inbound, targets []Target) er
 	if err != nil {
 		return err
 	}
+	in.Targets = targets
 	var people []Target
 	for _, t := range targets {
-		switch t.Kind {
-		case threading.RecipientBounce, threading.RecipientOperator:
+		switch {
+		case t.Held != 0 && len(targets) > 1:
+			return errNotAsked
+		case t.Held != 0, t.Kind == threading.RecipientBounce, t.Kind == threading.RecipientOperator:
 		default:
 			people = append(people, t)
 		}
@@ -105,7 +111,10 @@ func (p *Pipeline) receive(ctx context.Context, in Inbound, targets []Target) er
 	var plan *plan
 	if len(people) > 0 && why == "" {
 		writer, err := p.proveWriter(ctx, in.Auth, people)
-		if err != nil {
+		var miss *nearMiss
+		if errors.As(err, &miss) {
+			return p.holdInbound(ctx, in, miss)
+		} else if err != nil {
 			return err
 		}
 		if plan, err = p.plan(ctx, writer, people, head); err != nil {
@@ -123,6 +132,8 @@ func (p *Pipeline) receive(ctx context.Context, in Inbound, targets []Target) er
 		switch {
 		case t.Kind == threading.RecipientBounce:
 			err = p.o.Store.Record(ctx, "bounce", t.Bounce, "answer to a notification's reverse-path")
+		case t.Held != 0 && why == "":
+			err = p.answerByMail(ctx, in, t)
 		case t.Kind == threading.RecipientOperator:
 			err = p.toOperator(ctx, t, head, in.Message, "")
 		case why != "":
@@ -150,7 +161,7 @@ func (p *Pipeline) receiveOrHold(ctx context.Context, in Inbound, t Target) erro
 		return rerr
 	}
 	local, _ := splitRecipient(t.Address)
-	return p.o.Store.Hold(ctx, store.Held{MemberID: t.Alias.ViewerID, Recipient: local, Reason: r.Text, Raw: raw, HeldAt: p.o.Now()})
+	return p.o.Store.Hold(ctx, store.Held{MemberID: t.Alias.ViewerID, Recipient: local, Reason: r.Text, Sender: in.Auth.From, Raw: raw, HeldAt: p.o.Now()}, nil)
 }
 
 // Submit takes a message from a mail client whose member is proven. All

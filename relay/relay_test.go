@@ -39,12 +39,14 @@ func newStage(t testing.TB, change func(*Options)) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := store.Open(context.Background(), store.Options{DSN: "sqlite:" + filepath.Join(dir, "t.db"), Keyring: keys, IDs: threading.NewIDSource()})
+	s := &stage{TB: t, now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}
+	now := func() time.Time { return s.now }
+	st, err := store.Open(context.Background(), store.Options{DSN: "sqlite:" + filepath.Join(dir, "t.db"), Keyring: keys, IDs: threading.NewIDSource(), Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	s := &stage{TB: t, store: st, now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}
+	s.store = st
 	add := func(handle, name string, addrs ...string) threading.Member {
 		m, err := st.AddMember(context.Background(), threading.Member{Handle: handle, Name: name}, addrs)
 		if err != nil {
@@ -62,7 +64,7 @@ func newStage(t testing.TB, change func(*Options)) *stage {
 	if _, err := st.AddRole(context.Background(), threading.Role{ProductionID: p.ID, Slug: "ophelia", Title: "Ophelia"}); err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Store: st, Domain: testDomain, Brand: "Backstage", Operator: "ops@operator.example", TempDir: dir, Now: func() time.Time { return s.now }}
+	o := Options{Store: st, Domain: testDomain, Brand: "Backstage", Operator: "ops@operator.example", TempDir: dir, Now: now}
 	if change != nil {
 		change(&o)
 	}

@@ -39,14 +39,22 @@ func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failu
 			return p, nil
 		}
 		real = q.o.Operator
-	case store.QueueNotification:
+	case store.QueueConfirmation:
+		r, err := q.o.Store.AddressRequest(ctx, row.ItemID)
+		if errors.Is(err, store.ErrNotFound) {
+			return p, nil
+		} else if err != nil {
+			return p, internal("read the address that is to be confirmed", err)
+		}
+		real = r.Address
+	case store.QueueNotification, store.QueueNotice:
 		m, err := q.o.Store.Member(ctx, row.MemberID)
 		if errors.Is(err, store.ErrNotFound) {
 			return p, nil
 		} else if err != nil {
 			return p, internal("read the member", err)
 		}
-		if m.Status != threading.MemberActive || m.Alerts == threading.AlertsNever {
+		if m.Status != threading.MemberActive || row.Kind == store.QueueNotification && m.Alerts == threading.AlertsNever {
 			return p, nil
 		}
 		addrs, err := q.o.Store.Addresses(ctx, m.ID)

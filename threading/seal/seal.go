@@ -196,6 +196,8 @@ const (
 	TokenBounce                       // VERP reverse-path: queue row
 	TokenThread                       // THREADID: threading.Thread
 	TokenItem                         // EMAILID: threading.Item
+	TokenHeld                         // question about a held message, in its address and its link
+	TokenAddress                      // link that confirms an address: request
 )
 
 // TokenLen is the length of a token in characters.

@@ -229,7 +229,7 @@ func TestRemoveMember(t *testing.T) {
 	if err := x.SetCredential(x.ctx, threading.Credential{MemberID: tess.ID, Kind: threading.CredentialPassword, Verifier: "v"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.Hold(x.ctx, Held{MemberID: tess.ID, Recipient: "sam", Raw: []byte("x"), HeldAt: x.clock.Now()}); err != nil {
+	if err := x.Hold(x.ctx, Held{MemberID: tess.ID, Recipient: "sam", Raw: []byte("x"), HeldAt: x.clock.Now()}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := x.RemoveMember(x.ctx, tess.ID); err != nil {
@@ -318,8 +318,8 @@ func TestNoRegisteredAddressIsEverOnDisk(t *testing.T) {
 	f := x.start(tess, sam, "hello")
 	f.Message.ForeignID = "foreign.secret@hidden-domain.example"
 	x.file(f)
-	held := Held{MemberID: tess.ID, Recipient: "sam", Reason: "not aligned", Raw: []byte("From: " + first + "\r\n\r\n"), HeldAt: x.clock.Now()}
-	if err := x.Hold(x.ctx, held); err != nil {
+	held := Held{MemberID: tess.ID, Recipient: "sam", Reason: "not aligned", Sender: first, Raw: []byte("From: " + first + "\r\n\r\n"), HeldAt: x.clock.Now()}
+	if err := x.Hold(x.ctx, held, nil); err != nil {
 		t.Fatal(err)
 	}
 	check("in use")

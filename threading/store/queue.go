@@ -15,6 +15,8 @@ type QueueKind string
 const (
 	QueueNotification QueueKind = "notification" // an item, to its member's primary real address
 	QueueOperator     QueueKind = "operator"     // a message to the operator
+	QueueNotice       QueueKind = "notice"       // the relay's own message, to its member's primary real address
+	QueueConfirmation QueueKind = "confirmation" // the relay's own message, to an address that a member wants to add; ItemID is the request
 )
 
 // Delivery is a queue row.

@@ -74,6 +74,8 @@ var sweepSteps = []struct {
 		"DELETE FROM body_chunks WHERE body_id = ? AND seq = ?", 2, idsOlder(orphanAge)},
 	{"SELECT hash FROM dedupe WHERE filed_at < ? LIMIT ?", "DELETE FROM dedupe WHERE hash = ?", 1, timesOlder(threading.DedupeFor)},
 	{"SELECT member_id, hash FROM client_ids WHERE noted_at < ? LIMIT ?", "DELETE FROM client_ids WHERE member_id = ? AND hash = ?", 2, timesOlder(clientIDAge)},
+	{"SELECT id FROM held WHERE expires_at > 0 AND expires_at < ? LIMIT ?", "DELETE FROM held WHERE id = ?", 1, timesOlder(0)},
+	{"SELECT id FROM address_requests WHERE expires_at < ? LIMIT ?", "DELETE FROM address_requests WHERE id = ?", 1, timesOlder(0)},
 	{"SELECT id FROM records WHERE id < ? LIMIT ?", "DELETE FROM records WHERE id = ?", 1, idsOlder(recordAge)},
 }
 

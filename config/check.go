@@ -290,6 +290,9 @@ func (c *checker) senderAuth() {
 }
 
 func (c *checker) limits() {
+	if d := c.SenderAuth.HoldDays; d < 0 || d > 30 {
+		c.problem("sender_auth.hold_days", "%d is outside 0 to 30", d)
+	}
 	for _, l := range []struct {
 		key        string
 		value, max int

@@ -28,7 +28,7 @@ type Config struct {
 	LMTP       LMTP       `toml:"lmtp" doc:"Ingress behind another mail server that speaks LMTP (RFC 2033)."`
 	Submission Submission `toml:"submission" doc:"Mail clients send here (RFC 6409)."`
 	IMAP       IMAP       `toml:"imap" doc:"Mail clients read here."`
-	HTTP       HTTP       `toml:"http" doc:"The HTTP door. In this version it answers /healthz (alive) and /readyz (the store answers)."`
+	HTTP       HTTP       `toml:"http" doc:"The HTTP door: the pages that links in mail lead to, /healthz (alive) and /readyz (the store answers)."`
 	TLS        TLS        `toml:"tls" doc:"The certificate of all listeners. Without files a self-signed one is made on first start, with a warning."`
 	Outbound   Outbound   `toml:"outbound" doc:"How mail to members' real addresses leaves."`
 	DKIM       DKIM       `toml:"dkim" doc:"The signature on what the relay sends (RFC 6376)."`
@@ -78,7 +78,7 @@ type IMAP struct {
 type HTTP struct {
 	Listen       []string `toml:"listen" doc:"host:port or unix:PATH, without TLS: health checks, or behind a web server."`
 	ListenTLS    []string `toml:"listen_tls" doc:"host:port, such as \":443\"."`
-	BaseURL      string   `toml:"base_url" doc:"The members' pages, such as https://msg.example.com; linked from footers, and taken out where a footer is quoted. Empty: no links."`
+	BaseURL      string   `toml:"base_url" doc:"Where members reach the HTTP door, such as https://msg.example.com (behind a web server: what that passes on to http.listen). Mail links there. Empty: no links, and what can only be confirmed on a page is refused instead of held."`
 	APITokenFile string   `toml:"api_token_file" doc:"A file (mode 0600) with the token that callers of the HTTP API present. This version has no API yet."`
 }
 
@@ -105,6 +105,7 @@ type DKIM struct {
 type SenderAuth struct {
 	Policy            Policy `toml:"policy" doc:"aligned: SPF or DKIM passes for the domain in From. envelope: the reverse-path is the address in From; it can be forged by anybody who reaches the port: for tests on loopback, or behind a filter that checks."`
 	TrustedAuthservID string `toml:"trusted_authserv_id" doc:"Believe the Authentication-Results field (RFC 8601) with this authserv-id in what comes by LMTP. The server in front must add it, and remove it where others wrote it."`
+	HoldDays          int    `toml:"hold_days" doc:"A message to a reply alias whose writer may be its member but can't be proven is held so many days, 0 to 30, and the member is asked. 0: it is refused."`
 }
 
 // DNS is [dns].

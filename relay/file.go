@@ -57,7 +57,7 @@ func (p *Pipeline) fileAll(ctx context.Context, pl *plan, h *head, msg *spool.Me
 		if err != nil {
 			return nil, err
 		}
-		if err := p.gate(f, rb, identity); err != nil {
+		if err := p.gate(ctx, f, rb, identity); err != nil {
 			return nil, err
 		}
 		filings = append(filings, f)
@@ -218,7 +218,7 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest stri
 
 // gate proves that what the others get has no identifier of the writer left.
 // It fails closed.
-func (p *Pipeline) gate(f threading.Filing, rb *rebuilt, id sanitize.Identity) error {
+func (p *Pipeline) gate(ctx context.Context, f threading.Filing, rb *rebuilt, id sanitize.Identity) error {
 	id.Hosts = rb.Hosts // what the message's own Received fields gave away
 	for _, c := range f.Copies {
 		if c.MemberID == f.Message.WriterID {
@@ -234,7 +234,10 @@ func (p *Pipeline) gate(f threading.Filing, rb *rebuilt, id sanitize.Identity) e
 		var leak *sanitize.LeakError
 		if errors.As(err, &leak) {
 			p.o.Logger.Error("the gate stopped a message", "writer", id.Name, "part", leak.Part)
-			return errLeak
+			if err := p.o.Store.Record(ctx, "leak", f.Message.ThreadID, "the gate found an identifier of the writer in "+leak.Part); err != nil {
+				return fmt.Errorf("count what the gate stopped: %w", err)
+			}
+			return errLeak(leak.Part)
 		} else if err != nil {
 			return fmt.Errorf("check the rebuilt message: %w", err)
 		}

@@ -52,6 +52,17 @@ func (h *head) get(name string) string {
 	return strings.TrimSpace(v)
 }
 
+// count is how many fields of that name there are.
+func (h *head) count(name string) int {
+	n := 0
+	for field := range mimetree.Fields(h.raw) {
+		if strings.EqualFold(field, name) {
+			n++
+		}
+	}
+	return n
+}
+
 // addresses returns the addr-specs of a field, as far as it can be parsed.
 func (h *head) addresses(name string) []string {
 	list, err := mail.ParseAddressList(h.get(name))

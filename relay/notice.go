@@ -61,7 +61,7 @@ func (p *Pipeline) compose(ctx context.Context, n notice, others []threading.Mem
 		var leak *sanitize.LeakError
 		if errors.As(err, &leak) {
 			p.o.Logger.Error("the gate stopped a notice", "to", n.to.Handle, "part", leak.Part)
-			return store.Notice{}, errLeak
+			return store.Notice{}, errLeak(leak.Part)
 		} else if err != nil {
 			return store.Notice{}, fmt.Errorf("check a notice: %w", err)
 		}
@@ -83,7 +83,7 @@ func (p *Pipeline) compose(ctx context.Context, n notice, others []threading.Mem
 func (p *Pipeline) questionNotice(ctx context.Context, h store.Held, to threading.Member, v *threading.ThreadView) (store.Notice, error) {
 	names := strings.Join(otherNames(v, to.ID), ", ")
 	token := p.o.Store.Keyring().Token(seal.TokenHeld, h.ID)
-	at := func(t time.Time) string { return inZone(t, to.Timezone).Format("2 January 2006, 15:04 MST") }
+	at := func(t time.Time) string { return t.In(location(to.Timezone)).Format("2 January 2006, 15:04 MST") }
 	var b strings.Builder
 	fmt.Fprintf(&b, "Hello %s,\n\n", to.DisplayName())
 	fmt.Fprintf(&b, "on %s a message was sent to your conversation with %s.\n", at(h.HeldAt), names)
@@ -117,7 +117,7 @@ func (p *Pipeline) addressNotice(ctx context.Context, q store.AddressRequest, m 
 	fmt.Fprintf(&b, "Hello,\n\nthe member %s of %s wants to write from this e-mail address.\n\n", m.DisplayName(), p.o.Brand)
 	fmt.Fprintf(&b, "If that is you, open this page and confirm it:\n%s/address/%s\n\n", p.o.BaseURL, p.o.Store.Keyring().Token(seal.TokenAddress, q.ID))
 	fmt.Fprintf(&b, "The link works until %s. If you don't know what this is about,\ndo nothing: the address is not added, and you get no further message.\n",
-		inZone(q.ExpiresAt, m.Timezone).Format("2 January 2006, 15:04 MST"))
+		q.ExpiresAt.In(location(m.Timezone)).Format("2 January 2006, 15:04 MST"))
 	return p.compose(ctx, notice{to: m, from: "postmaster", subject: "Is this your e-mail address?", text: b.String()}, nil)
 }
 
@@ -133,11 +133,11 @@ func otherNames(v *threading.ThreadView, viewer threading.ID) []string {
 	return names
 }
 
-// inZone is a time as a member reads it; UTC where the zone is not known.
-func inZone(t time.Time, zone string) time.Time {
+// location is a time zone by name; UTC where it is not known.
+func location(zone string) *time.Location {
 	loc, err := time.LoadLocation(zone)
 	if err != nil {
-		loc = time.UTC
+		return time.UTC
 	}
-	return t.In(loc)
+	return loc
 }

@@ -134,8 +134,11 @@ func (p *Pipeline) reply(ctx context.Context, writer threading.Member, threadID 
 	for _, m := range view.Participants {
 		reached = reached || m.ID != writer.ID && m.Status != threading.MemberRemoved
 	}
-	if !reached {
+	switch {
+	case !reached:
 		return nil, errLeft
+	case inTurns(view.Chain, p.o.Store.IDs().Next().Time()) && view.Chain[len(view.Chain)-1].WriterID != writer.ID:
+		return nil, errLoop
 	}
 	return &letter{view: view, writer: writer, parent: p.parent(ctx, &view, writer, h)}, nil
 }

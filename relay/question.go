@@ -95,6 +95,7 @@ type Question struct {
 	HeldAt     time.Time
 	ExpiresAt  time.Time
 	Registered bool // the message came from an address that is the member's
+	Proven     bool // its domain vouches for it
 	// CanRegister: it came from a proven address that is not the member's; it
 	// can be added if the link mailed to it is opened.
 	CanRegister bool
@@ -103,6 +104,9 @@ type Question struct {
 	view   threading.ThreadView
 	member threading.Member
 }
+
+// Location is the member's time zone.
+func (q *Question) Location() *time.Location { return location(q.member.Timezone) }
 
 // QuestionOf returns the question that a token stands for. ErrNoQuestion.
 func (p *Pipeline) QuestionOf(ctx context.Context, token string) (*Question, error) {
@@ -120,7 +124,7 @@ func (p *Pipeline) question(ctx context.Context, id threading.ID) (*Question, er
 	} else if err != nil {
 		return nil, err
 	}
-	q := &Question{HeldAt: h.HeldAt, ExpiresAt: h.ExpiresAt, held: h}
+	q := &Question{HeldAt: h.HeldAt, ExpiresAt: h.ExpiresAt, Proven: h.Proven, held: h}
 	alias, err := p.o.Store.Alias(ctx, h.AliasID)
 	if err == nil {
 		q.view, err = p.o.Store.Thread(ctx, alias.ThreadID)

@@ -43,5 +43,10 @@ var (
 	errOwnRole       = refuse(550, 5, 1, 3, "This is a role of your own production: write to the member you want to reach instead.")
 	errOutside       = refuse(550, 5, 7, 1, "You can only write to members here, at their contact address or by replying to their message. For other mail use your own mail account.")
 	errNoRecipient   = refuse(554, 5, 5, 1, "No valid recipient was given.")
-	errLeak          = refuse(554, 5, 6, 0, "We could not make sure that this message keeps your e-mail address private, so it was not delivered.")
 )
+
+// errLeak is what the writer hears whose message the gate stopped. part is a
+// place in the message, never what was found there.
+func errLeak(part string) error {
+	return refuse(554, 5, 6, 0, "We could not make sure that this message keeps your e-mail address private: it may be left in %s. So it was not delivered. Please change or leave out that part and send it again.", part)
+}

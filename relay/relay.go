@@ -110,6 +110,9 @@ func (p *Pipeline) receive(ctx context.Context, in Inbound, targets []Target) er
 	why := head.automatic(in.ReversePath)
 	var plan *plan
 	if len(people) > 0 && why == "" {
+		if err := p.loops(head, in.Auth); err != nil {
+			return err
+		}
 		writer, err := p.proveWriter(ctx, in.Auth, people)
 		var miss *nearMiss
 		if errors.As(err, &miss) {

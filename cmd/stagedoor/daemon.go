@@ -162,7 +162,9 @@ func (d *daemon) wireDoors() error {
 		TLSConfig: d.certs.TLSConfig(true), InsecureAuth: c.IMAP.AllowInsecureAuth,
 		MaxConnections: limits.Connections, MaxConnectionsPerIP: limits.ConnectionsPerIP, Logger: d.log,
 	})
-	d.web = web.New(web.Options{Ready: d.open.Ping, Logger: d.log})
+	d.web = web.New(web.Options{
+		Ready: d.open.Ping, Pipeline: d.pipeline, Brand: c.Brand, BaseURL: c.HTTP.BaseURL, SupportURL: c.SupportURL, Logger: d.log,
+	})
 	return nil
 }
 

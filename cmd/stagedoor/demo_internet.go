@@ -69,6 +69,16 @@ func (in *internet) wait(ctx context.Context, address string, n int) (received, 
 	}
 }
 
+// waitFor returns the first message for a real address whose subject begins so.
+func (in *internet) waitFor(ctx context.Context, address, subject string) (received, error) {
+	for n := 0; ; n++ {
+		m, err := in.wait(ctx, address, n)
+		if err != nil || strings.HasPrefix(field(m.Raw, "Subject"), subject) {
+			return m, err
+		}
+	}
+}
+
 func (in *internet) deliver(address string, m received) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

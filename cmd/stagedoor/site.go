@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -169,6 +170,7 @@ func (o *open) pipeline() (*relay.Pipeline, error) {
 		Brand:        o.Brand,
 		BaseURL:      o.HTTP.BaseURL,
 		Operator:     o.Operator,
+		HoldFor:      time.Duration(o.SenderAuth.HoldDays) * 24 * time.Hour,
 		TypedAddress: sanitize.Typed(o.Privacy.TypedAddress),
 		Groups:       o.Config.Threads.Groups,
 		TempDir:      o.Storage.TempDir,

@@ -1,8 +1,15 @@
-// Package web is the HTTP door. In this version it answers health checks:
+// Package web is the HTTP door:
 //
 //   - GET /healthz says that the process runs;
 //   - GET /readyz says whether it can do its work: the store answers and the
-//     daemon is not stopping. It says no more than that, to whoever asks.
+//     daemon is not stopping. It says no more than that, to whoever asks;
+//   - /held/TOKEN asks a member whether they wrote a message that is held;
+//   - /address/TOKEN adds the address that its link was mailed to.
+//
+// A GET changes nothing: programs that look at mail open the links in it. Who
+// holds a token's link may answer: it was mailed to one person, can't be
+// guessed, and ends with the answer. Pages load nothing from elsewhere and
+// work without scripts.
 //
 // A Server owns one goroutine for each connection; every one ends by a
 // timeout or by Shutdown. Nothing is kept on disk.
@@ -14,9 +21,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/stagedoor/stagedoor/relay"
 )
 
 // Time limits of a connection and of one look at the store.
@@ -35,13 +46,18 @@ const (
 // Options configure a Server.
 type Options struct {
 	// Ready says why the daemon can't do its work; nil: it can.
-	Ready  func(ctx context.Context) error
-	Logger *slog.Logger // nil: none
+	Ready      func(ctx context.Context) error
+	Pipeline   *relay.Pipeline
+	Brand      string       // on each page
+	BaseURL    string       // of the links in mail; may be empty
+	SupportURL string       // may be empty
+	Logger     *slog.Logger // nil: none
 }
 
 // Server is the HTTP door. It is safe for concurrent use.
 type Server struct {
-	ready    func(ctx context.Context) error
+	o        Options
+	base     string // path of Options.BaseURL, without a final slash
 	log      *slog.Logger
 	http     *http.Server
 	stopping atomic.Bool
@@ -56,12 +72,20 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{ready: o.Ready, log: o.Logger}
+	s := &Server{o: o, log: o.Logger}
+	if u, err := url.Parse(o.BaseURL); err == nil {
+		s.base = strings.TrimSuffix(u.Path, "/")
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /style.css", s.style)
+	mux.HandleFunc("GET /held/{token}", s.question)
+	mux.HandleFunc("POST /held/{token}", s.answerQuestion)
+	mux.HandleFunc("GET /address/{token}", s.address)
+	mux.HandleFunc("POST /address/{token}", s.grantAddress)
 	s.http = &http.Server{
-		Handler:           mux,
+		Handler:           s.bounded(mux),
 		ReadHeaderTimeout: headerTime,
 		ReadTimeout:       readTime,
 		WriteTimeout:      writeTime,
@@ -119,12 +143,26 @@ func (s *Server) readiness(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTime)
 	defer cancel()
 	was := s.failure
-	s.failure = s.ready(ctx)
+	s.failure = s.o.Ready(ctx)
 	s.asked = time.Now()
 	if s.failure != nil && was == nil {
 		s.log.Error("not ready", "error", s.failure)
 	}
 	return s.failure
+}
+
+// bounded keeps what a client may post small, and takes the base URL's path
+// off, which a web server in front may leave or not.
+func (s *Server) bounded(h http.Handler) http.Handler {
+	below := http.StripPrefix(s.base, h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if s.base != "" && strings.HasPrefix(r.URL.Path, s.base+"/") {
+			below.ServeHTTP(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func answer(w http.ResponseWriter, status int, text string) {

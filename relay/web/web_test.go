@@ -16,11 +16,16 @@ import (
 // door starts a Server on a loopback port.
 func door(t *testing.T, ready func(context.Context) error) (*Server, string) {
 	t.Helper()
+	return doorWith(t, Options{Ready: ready})
+}
+
+func doorWith(t *testing.T, o Options) (*Server, string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Options{Ready: ready})
+	s := New(o)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {

@@ -1,0 +1,55 @@
+# A daemon of its own on free loopback ports, with the members Sam and Tess, for the scripts beside this one. Sets w (a folder that
+# goes when the script ends), mx, submission, imap and internet (the port that outgoing mail is sent to), and daemon (its process).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+w=$(mktemp -d)
+daemon=
+cleanup() {
+  [ -z "$daemon" ] || { kill "$daemon" 2>/dev/null || true; wait "$daemon" 2>/dev/null || true; }
+  rm -rf "$w"
+}
+trap cleanup EXIT
+fail() { echo "FAIL $*"; echo "--- daemon"; tail -20 "$w/log"; exit 1; }
+
+go build -o "$w/stagedoor" ./cmd/stagedoor
+read -r mx submission imap internet < <(python3 - <<'P'
+import random, socket
+free = []
+while len(free) < 4: # below the ports that outgoing connections get
+    s = socket.socket()
+    try: s.bind(("127.0.0.1", random.randint(12000, 32000)))
+    except OSError: continue
+    free.append(s)
+print(*[s.getsockname()[1] for s in free])
+P
+)
+cat > "$w/relay.toml" <<C
+domain = "msg.test"
+[storage]
+dsn = "sqlite:$w/stagedoor.db"
+key_file = "$w/secret.key"
+[smtp]
+listen = ["127.0.0.1:$mx"]
+[submission]
+listen = ["127.0.0.1:$submission"]
+listen_tls = []
+[imap]
+listen = ["127.0.0.1:$imap"]
+listen_tls = []
+allow_insecure_auth = true
+[http]
+listen = []
+[sender_auth]
+policy = "envelope"
+[outbound]
+smarthost = "smtp://127.0.0.1:$internet"
+C
+sd() { "$w/stagedoor" "$@" --config "$w/relay.toml"; }
+"$w/stagedoor" serve --config "$w/relay.toml" 2>"$w/log" &
+daemon=$!
+for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$imap") 2>/dev/null && break; sleep .1; done
+
+echo tess-secret | sd member add tess --name "Tess Talent" --address tess.real@mail.example --password-stdin >/dev/null
+echo sam-secret | sd member add sam --name "Sam Casting" --address sam.real@agency.example --password-stdin >/dev/null
+sd production add hamlet --title Hamlet --owner sam >/dev/null
+sd role add hamlet/ophelia --title Ophelia >/dev/null

@@ -19,6 +19,7 @@ type heldJSON struct {
 	Member    string     `json:"member"`    // handle of who may have written it
 	Recipient string     `json:"recipient"` // local part
 	Reason    string     `json:"reason"`
+	ExpiresAt *time.Time `json:"expires_at"` // null: never
 }
 
 func newHeldListCommand(s *site) *cobra.Command {
@@ -36,12 +37,12 @@ func newHeldListCommand(s *site) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list = append(list, heldJSON{orNull(h.HeldAt), handle, h.Recipient, h.Reason})
+			list = append(list, heldJSON{orNull(h.HeldAt), handle, h.Recipient, h.Reason, orNull(h.ExpiresAt)})
 		}
 		return show(cmd, list, func(w io.Writer) {
-			row(w, "HELD", "MEMBER", "TO", "REASON")
+			row(w, "HELD", "UNTIL", "MEMBER", "TO", "REASON")
 			for i, h := range list {
-				row(w, when(held[i].HeldAt), h.Member, h.Recipient, h.Reason)
+				row(w, when(held[i].HeldAt), when(held[i].ExpiresAt), h.Member, h.Recipient, h.Reason)
 			}
 		})
 	})

@@ -6,50 +6,52 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
+	"mime/multipart"
 	"mime/quotedprintable"
 	"net/mail"
+	"net/textproto"
 	"strings"
 	"time"
 
 	"github.com/stagedoor/stagedoor/relay/sanitize"
-	"github.com/stagedoor/stagedoor/relay/spool"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/seal"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
-// notice is a message that the relay itself writes to one member.
-type notice struct {
-	to      threading.Member
-	from    string // local part that takes answers
-	subject string
-	text    string // lines end in LF; the writer wraps nothing
+// Notice is a message that the relay itself writes to one member.
+type Notice struct {
+	To      threading.Member
+	From    string // local part of our domain, which takes answers
+	ReplyTo string // address; empty: From
+	Subject string
+	Text    string // lines end in LF; nothing is wrapped
+	HTML    string // the same as HTML; may be empty
+	Fields  []Field
+	// Others are the members that it speaks of: the gate makes sure that no
+	// address of theirs is in it. Excerpts: it repeats what they wrote, and what
+	// they typed passes as far as privacy.typed_address lets it.
+	Others   []threading.Member
+	Excerpts bool
 }
 
-// compose makes what is queued of a notice, through the gate: nobody but its
-// reader may be recognised in it. others are those it speaks of.
-func (p *Pipeline) compose(ctx context.Context, n notice, others []threading.Member) (store.Notice, error) {
-	var w headerWriter
-	w.addresses("From", mail.Address{Name: p.o.Brand, Address: n.from + "@" + p.o.Domain})
-	w.addresses("To", p.contactAddress(n.to))
-	w.unstructured("Subject", n.subject)
-	w.field("Date", p.o.Now().UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700"))
-	w.messageIDs("Message-ID", p.messageIDOf(p.o.Store.IDs().Next()))
-	w.field("Auto-Submitted", "auto-generated") // RFC 3834 section 5
-	w.field("MIME-Version", "1.0")
-	w.field("Content-Type", "text/plain; charset=utf-8")
-	w.field("Content-Transfer-Encoding", "quoted-printable")
-	w.WriteString("\r\n")
-	var body bytes.Buffer
-	q := quotedprintable.NewWriter(&body)
-	if _, err := io.WriteString(q, strings.ReplaceAll(n.text, "\n", "\r\n")); err != nil {
+// Field is a header field; its value is ASCII.
+type Field struct{ Name, Value string }
+
+// Compose makes what is queued of a notice, through the gate. A *Refusal means
+// that the gate stopped it.
+func (p *Pipeline) Compose(ctx context.Context, n Notice) (store.Notice, error) {
+	header, body, err := p.write(n)
+	if err != nil {
 		return store.Notice{}, err
 	}
-	if err := q.Close(); err != nil {
-		return store.Notice{}, err
+	typed := sanitize.TypedRedact
+	if n.Excerpts {
+		typed = p.o.TypedAddress
 	}
-	for _, m := range others {
-		if m.ID == n.to.ID {
+	for _, m := range n.Others {
+		if m.ID == n.To.ID {
 			continue
 		}
 		id, err := p.identity(ctx, m)
@@ -57,10 +59,10 @@ func (p *Pipeline) compose(ctx context.Context, n notice, others []threading.Mem
 			return store.Notice{}, err
 		}
 		id.RelayDomain, id.RelayURL, id.Brand = "", "", "" // the links are the reader's own
-		err = sanitize.Check(w.Bytes(), bytes.NewReader(body.Bytes()), id, sanitize.TypedRedact)
+		err = sanitize.Check(header, bytes.NewReader(body), id, typed)
 		var leak *sanitize.LeakError
 		if errors.As(err, &leak) {
-			p.o.Logger.Error("the gate stopped a notice", "to", n.to.Handle, "part", leak.Part)
+			p.o.Logger.Error("the gate stopped a notice", "to", n.To.Handle, "part", leak.Part)
 			return store.Notice{}, errLeak(leak.Part)
 		} else if err != nil {
 			return store.Notice{}, fmt.Errorf("check a notice: %w", err)
@@ -68,14 +70,62 @@ func (p *Pipeline) compose(ctx context.Context, n notice, others []threading.Mem
 	}
 	bw := p.o.Store.NewBody(ctx)
 	defer bw.Discard()
-	if err := spool.FromBytes(body.Bytes()).CopyTo(bw, 0); err != nil {
+	if _, err := bw.Write(body); err != nil {
 		return store.Notice{}, fmt.Errorf("store a notice: %w", err)
 	}
 	stored, err := bw.Finish()
 	if err != nil {
 		return store.Notice{}, fmt.Errorf("store a notice: %w", err)
 	}
-	return store.Notice{MemberID: n.to.ID, Header: w.Bytes(), Body: stored}, nil
+	return store.Notice{MemberID: n.To.ID, Header: header, Body: stored}, nil
+}
+
+// write writes a notice: plain text, or an alternative of plain text and HTML.
+func (p *Pipeline) write(n Notice) (header, body []byte, err error) {
+	var w headerWriter
+	w.addresses("From", mail.Address{Name: p.o.Brand, Address: n.From + "@" + p.o.Domain})
+	w.addresses("To", p.contactAddress(n.To))
+	if n.ReplyTo != "" {
+		w.addresses("Reply-To", mail.Address{Address: n.ReplyTo})
+	}
+	w.unstructured("Subject", n.Subject)
+	w.field("Date", p.o.Now().UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700"))
+	w.messageIDs("Message-ID", p.messageIDOf(p.o.Store.IDs().Next()))
+	w.field("Auto-Submitted", "auto-generated") // RFC 3834 section 5
+	for _, f := range n.Fields {
+		w.field(f.Name, f.Value)
+	}
+	w.field("MIME-Version", "1.0")
+	var b bytes.Buffer
+	if n.HTML == "" {
+		w.field("Content-Type", "text/plain; charset=utf-8")
+		w.field("Content-Transfer-Encoding", "quoted-printable")
+		err = writeQuoted(&b, n.Text)
+	} else {
+		m := multipart.NewWriter(&b)
+		w.field("Content-Type", mime.FormatMediaType("multipart/alternative", map[string]string{"boundary": m.Boundary()}))
+		for _, alt := range []struct{ kind, text string }{{"text/plain", n.Text}, {"text/html", n.HTML}} {
+			var part io.Writer
+			part, err = m.CreatePart(textproto.MIMEHeader{"Content-Type": {alt.kind + "; charset=utf-8"}, "Content-Transfer-Encoding": {"quoted-printable"}})
+			if err == nil {
+				err = writeQuoted(part, alt.text)
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+		}
+		err = m.Close()
+	}
+	w.WriteString("\r\n")
+	return w.Bytes(), b.Bytes(), err
+}
+
+func writeQuoted(w io.Writer, text string) error {
+	q := quotedprintable.NewWriter(w)
+	if _, err := io.WriteString(q, strings.ReplaceAll(text, "\n", "\r\n")); err != nil {
+		return err
+	}
+	return q.Close()
 }
 
 // questionNotice asks a member whether they wrote a held message. It shows
@@ -83,7 +133,7 @@ func (p *Pipeline) compose(ctx context.Context, n notice, others []threading.Mem
 func (p *Pipeline) questionNotice(ctx context.Context, h store.Held, to threading.Member, v *threading.ThreadView) (store.Notice, error) {
 	names := strings.Join(otherNames(v, to.ID), ", ")
 	token := p.o.Store.Keyring().Token(seal.TokenHeld, h.ID)
-	at := func(t time.Time) string { return t.In(location(to.Timezone)).Format("2 January 2006, 15:04 MST") }
+	at := func(t time.Time) string { return t.In(to.Location()).Format("2 January 2006, 15:04 MST") }
 	var b strings.Builder
 	fmt.Fprintf(&b, "Hello %s,\n\n", to.DisplayName())
 	fmt.Fprintf(&b, "on %s a message was sent to your conversation with %s.\n", at(h.HeldAt), names)
@@ -103,9 +153,9 @@ func (p *Pipeline) questionNotice(ctx context.Context, h store.Held, to threadin
 	}
 	b.WriteString("from an address that is registered with your account.\n\n")
 	fmt.Fprintf(&b, "If you say no, or nothing until %s,\nthe message is thrown away. %s will not learn of it.\n", at(h.ExpiresAt), names)
-	return p.compose(ctx, notice{
-		to: to, from: threading.AliasPrefix + token, subject: "Did you write to " + names + "?", text: b.String(),
-	}, v.Participants)
+	return p.Compose(ctx, Notice{
+		To: to, From: threading.AliasPrefix + token, Subject: "Did you write to " + names + "?", Text: b.String(), Others: v.Participants,
+	})
 }
 
 // addressNotice is mailed to an address that a member wants to add.
@@ -117,8 +167,8 @@ func (p *Pipeline) addressNotice(ctx context.Context, q store.AddressRequest, m 
 	fmt.Fprintf(&b, "Hello,\n\nthe member %s of %s wants to write from this e-mail address.\n\n", m.DisplayName(), p.o.Brand)
 	fmt.Fprintf(&b, "If that is you, open this page and confirm it:\n%s/address/%s\n\n", p.o.BaseURL, p.o.Store.Keyring().Token(seal.TokenAddress, q.ID))
 	fmt.Fprintf(&b, "The link works until %s. If you don't know what this is about,\ndo nothing: the address is not added, and you get no further message.\n",
-		q.ExpiresAt.In(location(m.Timezone)).Format("2 January 2006, 15:04 MST"))
-	return p.compose(ctx, notice{to: m, from: "postmaster", subject: "Is this your e-mail address?", text: b.String()}, nil)
+		q.ExpiresAt.In(m.Location()).Format("2 January 2006, 15:04 MST"))
+	return p.Compose(ctx, Notice{To: m, From: "postmaster", Subject: "Is this your e-mail address?", Text: b.String()})
 }
 
 // otherNames are the names of a thread's participants beside one; in a thread
@@ -131,13 +181,4 @@ func otherNames(v *threading.ThreadView, viewer threading.ID) []string {
 		}
 	}
 	return names
-}
-
-// location is a time zone by name; UTC where it is not known.
-func location(zone string) *time.Location {
-	loc, err := time.LoadLocation(zone)
-	if err != nil {
-		return time.UTC
-	}
-	return loc
 }

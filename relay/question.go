@@ -106,7 +106,7 @@ type Question struct {
 }
 
 // Location is the member's time zone.
-func (q *Question) Location() *time.Location { return location(q.member.Timezone) }
+func (q *Question) Location() *time.Location { return q.member.Location() }
 
 // QuestionOf returns the question that a token stands for. ErrNoQuestion.
 func (p *Pipeline) QuestionOf(ctx context.Context, token string) (*Question, error) {

@@ -18,7 +18,9 @@ type Target struct {
 	threading.Recipient
 	Alias  threading.Alias // of RecipientAlias
 	Bounce threading.ID    // of RecipientBounce: the queue row it answers
-	Held   threading.ID    // the held message that it answers the question about; Kind is RecipientAlias
+	// Of a control address, whose Kind is RecipientAlias: the held message that it
+	// answers the question about, or the member whose settings it changes.
+	Held, Settings threading.ID
 }
 
 // Recipient checks a recipient address at RCPT time on the MX. It refuses
@@ -40,10 +42,7 @@ func (p *Pipeline) Recipient(ctx context.Context, address string) (Target, error
 		// A made-up token fails to decrypt: guessing costs no query.
 		id, ok := p.o.Store.Keyring().ParseToken(seal.TokenAlias, t.Token)
 		if !ok {
-			if t.Held, ok = p.o.Store.Keyring().ParseToken(seal.TokenHeld, t.Token); ok {
-				return t, nil
-			}
-			return Target{}, errNoSuchAddress
+			return p.control(t)
 		}
 		alias, err := p.o.Store.Alias(ctx, id)
 		if errors.Is(err, store.ErrNotFound) {
@@ -62,6 +61,18 @@ func (p *Pipeline) Recipient(ctx context.Context, address string) (Target, error
 		if p.o.Operator == "" {
 			return Target{}, errNoOperator
 		}
+	}
+	return t, nil
+}
+
+// control is an address through which a member tells the relay something: it
+// has an alias's shape and a token of another kind.
+func (p *Pipeline) control(t Target) (Target, error) {
+	var held, settings bool
+	t.Held, held = p.o.Store.Keyring().ParseToken(seal.TokenHeld, t.Token)
+	t.Settings, settings = p.o.Store.Keyring().ParseToken(seal.TokenSettings, t.Token)
+	if !held && !settings {
+		return Target{}, errNoSuchAddress
 	}
 	return t, nil
 }

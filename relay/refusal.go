@@ -35,6 +35,7 @@ var (
 	errForged        = refuse(550, 5, 7, 26, "Your mail provider does not confirm that this message is really from you (SPF and DKIM did not pass for the address in From). Send it through your provider's own server.")
 	errNoQuestion    = refuse(550, 5, 7, 1, "This question has been answered already, or its time is over.")
 	errNotAsked      = refuse(550, 5, 7, 1, "Please answer from an address that is registered with your account, or on the page that the question links to.")
+	errControl       = refuse(550, 5, 5, 3, "Please send your answer to this address alone, without other recipients.")
 	errYesOrNo       = refuse(550, 5, 6, 0, "Please answer with the single word yes or no on the first line.")
 	errClosed        = refuse(550, 5, 7, 1, "This conversation has been closed, so your message was not delivered.")
 	errLeft          = refuse(550, 5, 1, 6, "The member you are writing to has left, so your message was not delivered.")

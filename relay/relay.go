@@ -100,9 +100,9 @@ func (p *Pipeline) receive(ctx context.Context, in Inbound, targets []Target) er
 	var people []Target
 	for _, t := range targets {
 		switch {
-		case t.Held != 0 && len(targets) > 1:
-			return errNotAsked
-		case t.Held != 0, t.Kind == threading.RecipientBounce, t.Kind == threading.RecipientOperator:
+		case t.Held|t.Settings != 0 && len(targets) > 1:
+			return errControl
+		case t.Held|t.Settings != 0, t.Kind == threading.RecipientBounce, t.Kind == threading.RecipientOperator:
 		default:
 			people = append(people, t)
 		}
@@ -137,6 +137,8 @@ func (p *Pipeline) receive(ctx context.Context, in Inbound, targets []Target) er
 			err = p.o.Store.Record(ctx, "bounce", t.Bounce, "answer to a notification's reverse-path")
 		case t.Held != 0 && why == "":
 			err = p.answerByMail(ctx, in, t)
+		case t.Settings != 0 && why == "":
+			err = p.settingsByMail(ctx, in, t, head)
 		case t.Kind == threading.RecipientOperator:
 			err = p.toOperator(ctx, t, head, in.Message, "")
 		case why != "":

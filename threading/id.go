@@ -43,7 +43,10 @@ type IDSource struct {
 // NewIDSource returns a source for a node chosen at random (0 to 1023). Two
 // processes that draw the same node clash only within one millisecond and the
 // same sequence number, and then the primary key refuses the second.
-func NewIDSource() *IDSource {
+func NewIDSource() *IDSource { return NewIDSourceAt(time.Now) }
+
+// NewIDSourceAt is NewIDSource with another clock.
+func NewIDSourceAt(now func() time.Time) *IDSource {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand, since Go 1.24)
 	v := binary.BigEndian.Uint32(b[:])
@@ -51,7 +54,7 @@ func NewIDSource() *IDSource {
 		node: int64(v % (1 << nodeBits)),
 		// Starting anywhere in the lower half keeps two fresh processes apart.
 		seq: int64(v >> nodeBits % (1 << (seqBits - 1))),
-		now: time.Now,
+		now: now,
 	}
 }
 

@@ -31,7 +31,7 @@ const drainTime = 8 * time.Second
 
 // daemon is everything that serve runs, wired together. It is made by
 // newDaemon and used from one goroutine. It owns one goroutine for each
-// listener and one for the queue; all end in stop.
+// listener, one for the queue and one for the digests; all end in stop.
 type daemon struct {
 	cfg      *config.Config
 	log      *slog.Logger
@@ -44,6 +44,7 @@ type daemon struct {
 	imap       *wire.Server
 	web        *web.Server
 	queue      *outbound.Queue
+	digester   *notify.Digester
 
 	// bound are the addresses that the listeners got, by service; start sets
 	// them.
@@ -114,11 +115,12 @@ func (d *daemon) wireQueue() error {
 	if err != nil {
 		return err
 	}
+	renderer := notify.New(notify.Options{
+		Store: d.open.Store, Domain: d.cfg.Domain, Brand: d.cfg.Brand, BaseURL: d.cfg.HTTP.BaseURL, SupportURL: d.cfg.SupportURL,
+	})
+	d.digester = notify.NewDigester(renderer, d.pipeline, nil, d.log)
 	d.queue, err = outbound.New(outbound.Options{
-		Store: d.open.Store,
-		Renderer: notify.New(notify.Options{
-			Store: d.open.Store, Brand: d.cfg.Brand, BaseURL: d.cfg.HTTP.BaseURL, SupportURL: d.cfg.SupportURL,
-		}),
+		Store: d.open.Store, Renderer: renderer,
 		Domain: d.cfg.Domain, Hostname: d.cfg.Hostname, Operator: d.cfg.Operator, Signer: signer,
 		Smarthost: d.cfg.Outbound.Smarthost, SmarthostPassword: password, Resolver: d.cfg.DNS.Resolver,
 		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Logger: d.log,
@@ -212,6 +214,7 @@ func (d *daemon) start() error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stopQueue = cancel
+	d.serving.Go(func() { d.digester.Run(ctx) })
 	d.serving.Go(func() {
 		if err := d.queue.Run(ctx); err != nil {
 			d.log.Error("what became of some deliveries could not be written down; they are tried again", "error", err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -175,16 +174,16 @@ func newMemberRemoveCommand(s *site) *cobra.Command {
 
 // checkDigestAt checks HH:MM.
 func checkDigestAt(s string) error {
-	if t, err := time.Parse("15:04", s); err != nil || t.Format("15:04") != s {
-		return usagef("--digest-at %q: write the time as HH:MM, such as 08:00", s)
+	if err := threading.CheckDigestAt(s); err != nil {
+		return usagef("--digest-at %q %s", s, err)
 	}
 	return nil
 }
 
 // checkTimezone checks an IANA zone name.
 func checkTimezone(s string) error {
-	if _, err := time.LoadLocation(s); err != nil || s == "" || s == "Local" {
-		return usagef("--timezone %q is not known: write a name such as Europe/Berlin or UTC", s)
+	if err := threading.CheckTimezone(s); err != nil {
+		return usagef("--timezone %q %s", s, err)
 	}
 	return nil
 }

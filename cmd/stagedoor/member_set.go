@@ -33,7 +33,7 @@ func newMemberSetCommand(s *site) *cobra.Command {
 	f.StringArrayVar(&c.add, "add-address", nil, "one more real address")
 	f.StringArrayVar(&c.remove, "remove-address", nil, "a real address that is no longer the member's")
 	f.StringVar(&c.primary, "primary", "", "the real address that is notified; one that the member has")
-	f.StringVar(&c.alerts, "alerts", "", "immediate, daily (nothing is mailed: this version makes no digest yet) or never")
+	f.StringVar(&c.alerts, "alerts", "", "immediate (each message as it comes), daily (one digest a day) or never")
 	f.StringVar(&c.digestAt, "digest-at", "", "HH:MM, when the daily digest goes")
 	f.StringVar(&c.timezone, "timezone", "", "IANA name, such as Europe/Berlin")
 	f.BoolVar(&c.password, "password-stdin", false, "read the new password from standard input, one line")

@@ -25,6 +25,8 @@ type footer struct {
 	about   string // "Ophelia in Hamlet", or empty
 	baseURL string
 	support string
+	// alertsURL is the page that says how often the reader is told; may be empty.
+	alertsURL string
 }
 
 // footerOf takes what a footer says from the header block that its reader
@@ -87,6 +89,9 @@ func (f footer) text() string {
 	}
 	line(f.answer())
 	line(f.read() + f.baseURL)
+	if f.alertsURL != "" {
+		line("How often you get mail like this: " + f.alertsURL)
+	}
 	if f.support != "" {
 		line("Help: " + f.support)
 	}
@@ -112,6 +117,9 @@ func (f footer) html() string {
 		line(e(f.read()))
 	} else {
 		line(e(f.read()) + link(f.baseURL))
+	}
+	if f.alertsURL != "" {
+		line(`<a href="` + e(f.alertsURL) + `" style="color:#767676">How often you get mail like this</a>`)
 	}
 	if f.support != "" {
 		line("Help: " + link(f.support))

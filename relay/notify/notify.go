@@ -28,6 +28,7 @@ import (
 // Options configure a Renderer.
 type Options struct {
 	Store      *store.Store
+	Domain     string // of the relay's addresses
 	Brand      string // "Backstage"
 	BaseURL    string // where a member can read the conversation in a browser; may be empty
 	SupportURL string // a page that helps; may be empty
@@ -59,7 +60,9 @@ func (r *Renderer) Render(ctx context.Context, w io.Writer, item threading.Item)
 	if err != nil {
 		return fmt.Errorf("read the message's structure: %w", err)
 	}
-	return render(w, item.Header, item.BodySize, root, open, r.footerOf(item.Header))
+	f := r.footerOf(item.Header)
+	f.alertsURL = r.alertsURL(item.MemberID)
+	return render(w, r.withControls(item), item.BodySize, root, open, f)
 }
 
 // opener opens n octets of a body from off; n < 0: to the end.

@@ -16,6 +16,7 @@ import (
 var signedFields = []string{
 	"From", "From", "To", "To", "Cc", "Subject", "Subject", "Date", "Date", "Reply-To",
 	"Message-ID", "In-Reply-To", "References", "MIME-Version", "MIME-Version", "Content-Type", "Content-Type",
+	"List-Unsubscribe", "List-Unsubscribe-Post", // RFC 8058 section 3.1 wants both
 }
 
 // DKIMKey is a private key and the selector that its public half is published

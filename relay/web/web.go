@@ -4,11 +4,13 @@
 //   - GET /readyz says whether it can do its work: the store answers and the
 //     daemon is not stopping. It says no more than that, to whoever asks;
 //   - /held/TOKEN asks a member whether they wrote a message that is held;
-//   - /address/TOKEN adds the address that its link was mailed to.
+//   - /address/TOKEN adds the address that its link was mailed to;
+//   - /alerts/TOKEN changes how often a member is told of new messages, also
+//     by a mail program's one click (RFC 8058).
 //
 // A GET changes nothing: programs that look at mail open the links in it. Who
 // holds a token's link may answer: it was mailed to one person, can't be
-// guessed, and ends with the answer. Pages load nothing from elsewhere and
+// guessed, and opens this one thing only. Pages load nothing from elsewhere and
 // work without scripts.
 //
 // A Server owns one goroutine for each connection; every one ends by a
@@ -84,6 +86,8 @@ func New(o Options) *Server {
 	mux.HandleFunc("POST /held/{token}", s.answerQuestion)
 	mux.HandleFunc("GET /address/{token}", s.address)
 	mux.HandleFunc("POST /address/{token}", s.grantAddress)
+	mux.HandleFunc("GET /alerts/{token}", s.alerts)
+	mux.HandleFunc("POST /alerts/{token}", s.setAlerts)
 	s.http = &http.Server{
 		Handler:           s.bounded(mux),
 		ReadHeaderTimeout: headerTime,

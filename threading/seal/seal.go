@@ -191,13 +191,14 @@ type TokenKind byte
 
 // The kinds of token.
 const (
-	TokenAlias   TokenKind = 1 + iota // reply alias: threading.Alias
-	TokenMessage                      // Message-ID: threading.Message
-	TokenBounce                       // VERP reverse-path: queue row
-	TokenThread                       // THREADID: threading.Thread
-	TokenItem                         // EMAILID: threading.Item
-	TokenHeld                         // question about a held message, in its address and its link
-	TokenAddress                      // link that confirms an address: request
+	TokenAlias    TokenKind = 1 + iota // reply alias: threading.Alias
+	TokenMessage                       // Message-ID: threading.Message
+	TokenBounce                        // VERP reverse-path: queue row
+	TokenThread                        // THREADID: threading.Thread
+	TokenItem                          // EMAILID: threading.Item
+	TokenHeld                          // question about a held message, in its address and its link
+	TokenAddress                       // link that confirms an address: request
+	TokenSettings                      // settings address and link of a notification: member
 )
 
 // TokenLen is the length of a token in characters.

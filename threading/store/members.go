@@ -54,8 +54,8 @@ func (s *Store) AddMember(ctx context.Context, m threading.Member, addresses []s
 		}
 	}
 	err := s.c.commit(ctx, func(t *tx) error {
-		_, err := t.exec("INSERT INTO members (id, handle, name, status, alerts, digest_at, timezone, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			m.ID, m.Handle, m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, millis(m.CreatedAt))
+		_, err := t.exec("INSERT INTO members (id, handle, name, status, alerts, digest_at, timezone, created_at, digest_due, digest_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			m.ID, m.Handle, m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, millis(m.CreatedAt), digestDue(m.NextDigest(m.CreatedAt, time.Time{})), millis(m.CreatedAt))
 		if isUnique(err) {
 			return fmt.Errorf("the handle %s is taken: %w", m.Handle, ErrExists)
 		} else if err != nil {
@@ -124,6 +124,9 @@ func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
 		return fmt.Errorf("the name %w", err)
 	}
 	return s.c.commit(ctx, func(t *tx) error {
+		if err := t.planDigest(m, s.o.Now()); err != nil {
+			return err
+		}
 		return changed(t.exec("UPDATE members SET name = ?, status = ?, alerts = ?, digest_at = ?, timezone = ? WHERE id = ? AND handle IS NOT NULL",
 			m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, m.ID))
 	})
@@ -137,7 +140,7 @@ var erased = []string{"addresses", "credentials", "entries", "tombstones", "item
 // it. ErrNotFound.
 func (s *Store) RemoveMember(ctx context.Context, id threading.ID) error {
 	return s.c.commit(ctx, func(t *tx) error {
-		if err := changed(t.exec("UPDATE members SET handle = NULL, name = '', status = ? WHERE id = ? AND handle IS NOT NULL", threading.MemberRemoved, id)); err != nil {
+		if err := changed(t.exec("UPDATE members SET handle = NULL, name = '', status = ?, digest_due = 0 WHERE id = ? AND handle IS NOT NULL", threading.MemberRemoved, id)); err != nil {
 			return err
 		}
 		for _, table := range erased {

@@ -24,6 +24,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,7 +56,15 @@ type Stage struct {
 	Alias    string
 	Log      *Log
 	Logger   *slog.Logger
+
+	ahead atomic.Int64 // of the clock
 }
+
+// Now is the stage's time.
+func (s *Stage) Now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+
+// Advance lets time pass for the store and the pipeline.
+func (s *Stage) Advance(d time.Duration) { s.ahead.Add(int64(d)) }
 
 // Log keeps what was logged.
 type Log struct {
@@ -86,7 +95,7 @@ func New(t testing.TB, change func(*relay.Options)) *Stage {
 	s.Logger = slog.New(slog.NewTextHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	keys, err := seal.New(bytes.Repeat([]byte{2}, seal.KeySize))
 	s.must(err)
-	s.Store, err = store.Open(ctx, store.Options{DSN: "sqlite:" + filepath.Join(s.Dir, "t.db"), Keyring: keys, IDs: threading.NewIDSource(), Logger: s.Logger})
+	s.Store, err = store.Open(ctx, store.Options{DSN: "sqlite:" + filepath.Join(s.Dir, "t.db"), Keyring: keys, IDs: threading.NewIDSourceAt(s.Now), Logger: s.Logger, Now: s.Now})
 	s.must(err)
 	t.Cleanup(func() {
 		_ = s.Store.Close()
@@ -105,7 +114,7 @@ func New(t testing.TB, change func(*relay.Options)) *Stage {
 	s.must(err)
 	_, err = s.Store.AddRole(ctx, threading.Role{ProductionID: p.ID, Slug: "ophelia", Title: "Ophelia"})
 	s.must(err)
-	o := relay.Options{Store: s.Store, Domain: Domain, Brand: "Backstage", Operator: "ops@operator.example", TempDir: s.Dir, Logger: s.Logger}
+	o := relay.Options{Store: s.Store, Domain: Domain, Brand: "Backstage", Operator: "ops@operator.example", TempDir: s.Dir, Logger: s.Logger, Now: s.Now}
 	if change != nil {
 		change(&o)
 	}

@@ -1,0 +1,157 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/mail"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stagedoor/stagedoor/relay"
+	"github.com/stagedoor/stagedoor/relay/sanitize"
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/mimetree"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// Bounds of a digest.
+const (
+	maxDigest  = 50        // threads that are shown; the rest is counted
+	maxExcerpt = 300       // octets of the newest message's text
+	peekBody   = 256 << 10 // octets of a message's body that an excerpt is looked for in
+)
+
+// digestThread is a thread as a digest shows it.
+type digestThread struct {
+	With     string // the others, by name
+	About    string // "Ophelia in Hamlet"; may be empty
+	Subject  string
+	Messages int // new ones
+	Excerpt  string
+	Alias    string // address that answers it
+	Reply    string // mailto: link that does
+	others   []threading.Member
+}
+
+// digest is what a digest's templates show.
+type digest struct {
+	Name, Brand string
+	Threads     []digestThread
+	More        int // threads that are not shown
+	BaseURL     string
+	AlertsURL   string
+	SupportURL  string
+}
+
+// Title is the digest's subject.
+func (d *digest) Title() string {
+	n := len(d.Threads) + d.More
+	if n == 1 {
+		return "New from " + d.Threads[0].With + ": " + d.Threads[0].Subject
+	}
+	return fmt.Sprintf("%d conversations have new messages", n)
+}
+
+// digestOf makes a member's digest of what came from since until before until.
+// ok is false if there is nothing to tell.
+func (r *Renderer) digestOf(ctx context.Context, m threading.Member, since, until time.Time) (n relay.Notice, ok bool, err error) {
+	unread, total, err := r.o.Store.UnreadThreads(ctx, m.ID, since, until, maxDigest)
+	if err != nil || len(unread) == 0 {
+		return n, false, err
+	}
+	d := &digest{Name: m.DisplayName(), Brand: r.o.Brand, BaseURL: r.o.BaseURL, AlertsURL: r.alertsURL(m.ID), SupportURL: r.o.SupportURL}
+	for _, u := range unread {
+		t, err := r.digestThread(ctx, m, u)
+		if errors.Is(err, store.ErrNotFound) { // expunged meanwhile
+			total--
+			continue
+		} else if err != nil {
+			return n, false, err
+		}
+		d.Threads = append(d.Threads, t)
+		n.Others = append(n.Others, t.others...)
+	}
+	if len(d.Threads) == 0 {
+		return n, false, nil
+	}
+	d.More = max(0, total-len(d.Threads))
+	n.To, n.From, n.Subject, n.Excerpts = m, r.settingsLocal(m.ID), d.Title(), true
+	n.Fields = r.unsubscribe(m.ID)
+	if len(d.Threads) == 1 && d.More == 0 {
+		n.ReplyTo = d.Threads[0].Alias
+	}
+	if n.Text, err = d.text(); err == nil {
+		n.HTML, err = d.html()
+	}
+	if err != nil {
+		return n, false, fmt.Errorf("write the digest: %w", err)
+	}
+	return n, true, nil
+}
+
+func (r *Renderer) digestThread(ctx context.Context, m threading.Member, u store.UnreadThread) (digestThread, error) {
+	t := digestThread{Messages: u.Messages}
+	item, err := r.o.Store.Item(ctx, m.ID, u.Newest)
+	if err != nil {
+		return t, err
+	}
+	v, err := r.o.Store.Thread(ctx, u.ThreadID)
+	if err != nil {
+		return t, err
+	}
+	var names []string
+	for _, p := range v.Participants {
+		if p.ID != m.ID {
+			names, t.others = append(names, p.DisplayName()), append(t.others, p)
+		}
+	}
+	t.With, t.About, t.Subject = strings.Join(names, ", "), v.About(), v.Thread.Subject
+	if t.With == "" {
+		t.With = m.DisplayName()
+	}
+	from, _ := mimetree.Field(item.Header, "From")
+	if a, err := mail.ParseAddress(strings.TrimSpace(from)); err == nil {
+		t.Alias = a.Address
+		// RFC 6068 section 2: percent-encoded, spaces too.
+		t.Reply = "mailto:" + a.Address + "?subject=" + url.PathEscape("Re: "+t.Subject)
+	}
+	t.Excerpt, err = r.excerpt(ctx, item)
+	return t, err
+}
+
+// excerpt is the beginning of what an item's writer wrote.
+func (r *Renderer) excerpt(ctx context.Context, item threading.Item) (string, error) {
+	b, err := r.o.Store.OpenBody(ctx, item.BodyID, 0, min(item.BodySize, peekBody))
+	if err != nil {
+		return "", fmt.Errorf("read a message for the digest: %w", err)
+	}
+	body, err := io.ReadAll(io.LimitReader(b, peekBody))
+	_ = b.Close()
+	if err != nil {
+		return "", fmt.Errorf("read a message for the digest: %w", err)
+	}
+	text, err := sanitize.NewText(bytes.NewReader(append(bytes.Clone(item.Header), body...)))
+	if err != nil {
+		return "", fmt.Errorf("read a message for the digest: %w", err)
+	}
+	return shorten(strings.Join(strings.Fields(text), " "), maxExcerpt), nil
+}
+
+// shorten cuts s at a word, to at most n octets.
+func shorten(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	if i := strings.LastIndexByte(s[:n], ' '); i >= n/2 {
+		n = i
+	}
+	return strings.TrimRight(s[:n], " ,;:") + " …"
+}

@@ -1,0 +1,298 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-message"
+
+	"github.com/stagedoor/stagedoor/relay"
+	"github.com/stagedoor/stagedoor/relay/senderauth"
+	"github.com/stagedoor/stagedoor/relay/smtpd/dialog"
+	"github.com/stagedoor/stagedoor/relay/spool"
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/mimetree"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// newsroom is a stage whose Tess wants a daily digest, due an hour from now.
+type newsroom struct {
+	*dialog.Stage
+	*Digester
+	ctx context.Context
+}
+
+func newNewsroom(t *testing.T) *newsroom {
+	t.Helper()
+	n := &newsroom{Stage: dialog.New(t, func(o *relay.Options) { o.BaseURL = "https://" + dialog.Domain }), ctx: context.Background()}
+	r := New(Options{Store: n.Store, Domain: dialog.Domain, Brand: "Backstage", BaseURL: "https://" + dialog.Domain})
+	n.Digester = NewDigester(r, n.Pipeline, n.Now, n.Logger)
+	n.alerts("tess", threading.AlertsDaily)
+	return n
+}
+
+func (n *newsroom) member(handle string) threading.Member {
+	n.Helper()
+	m, err := n.Store.MemberByHandle(n.ctx, handle)
+	if err != nil {
+		n.Fatal(err)
+	}
+	return m
+}
+
+// alerts sets a member's alerts; a digest is due an hour later.
+func (n *newsroom) alerts(handle string, a threading.Alerts) {
+	n.Helper()
+	m := n.member(handle)
+	m.Alerts, m.DigestAt, m.Timezone = a, n.Now().UTC().Add(time.Hour).Format("15:04"), "UTC"
+	if err := n.Store.UpdateMember(n.ctx, m); err != nil {
+		n.Fatal(err)
+	}
+}
+
+func (n *newsroom) write(from, to, subject, text string) {
+	n.Helper()
+	_, err := n.Pipeline.Contact(n.ctx, relay.ContactForm{Writer: n.member(from), To: n.member(to), Subject: subject, Text: text})
+	if err != nil {
+		n.Fatal(err)
+	}
+}
+
+// digests runs the digester at a time from now, and returns the digests that
+// it queued so far.
+func (n *newsroom) digests(after time.Duration) []string {
+	n.Helper()
+	n.Advance(after)
+	if err := n.Queue(n.ctx); err != nil {
+		n.Fatal(err)
+	}
+	rows, err := n.Store.Queue(n.ctx, 100)
+	if err != nil {
+		n.Fatal(err)
+	}
+	var list []string
+	for _, r := range rows {
+		if r.Kind != store.QueueNotice {
+			continue
+		}
+		b, err := n.Store.OpenBody(n.ctx, r.BodyID, 0, -1)
+		if err != nil {
+			n.Fatal(err)
+		}
+		body, err := io.ReadAll(b)
+		_ = b.Close()
+		if err != nil {
+			n.Fatal(err)
+		}
+		list = append(list, string(r.Header)+string(body))
+	}
+	return list
+}
+
+func headerOf(raw, name string) string {
+	v, _ := mimetree.Field([]byte(raw), name)
+	return mimetree.DecodeHeader(strings.TrimSpace(v))
+}
+
+// shownIn is the decoded text of a message's part of that kind.
+func shownIn(t *testing.T, raw, kind string) string {
+	t.Helper()
+	e, err := message.Read(strings.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text string
+	err = e.Walk(func(_ []int, e *message.Entity, err error) error {
+		if k, _, _ := e.Header.ContentType(); err == nil && k == kind {
+			var b []byte
+			b, err = io.ReadAll(e.Body)
+			text = strings.ReplaceAll(string(b), "\r\n", "\n")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestDigest(t *testing.T) {
+	n := newNewsroom(t)
+	n.write("sam", "tess", "The <first> & best", "Could you come on Tuesday?")
+	n.write("otto", "tess", "Rehearsal", "I have a question.\n\nIt is a long one: "+strings.Repeat("word ", 100))
+	if got := n.digests(30 * time.Minute); len(got) != 0 {
+		t.Fatalf("too early: %d digests", len(got))
+	}
+	got := n.digests(40 * time.Minute)
+	if len(got) != 1 {
+		t.Fatalf("%d digests", len(got))
+	}
+	raw := got[0]
+	if s := headerOf(raw, "Subject"); s != "2 conversations have new messages" {
+		t.Errorf("Subject: %s", s)
+	}
+	if headerOf(raw, "Auto-Submitted") != "auto-generated" || headerOf(raw, "List-Unsubscribe-Post") != "List-Unsubscribe=One-Click" ||
+		!strings.HasPrefix(headerOf(raw, "List-Unsubscribe"), "<https://"+dialog.Domain+"/alerts/") || headerOf(raw, "Reply-To") != "" {
+		t.Errorf("header:\n%s", raw)
+	}
+	text, html := shownIn(t, raw, "text/plain"), shownIn(t, raw, "text/html")
+	if strings.Index(text, "Rehearsal") > strings.Index(text, "The <first>") {
+		t.Error("the newest is not first")
+	}
+	for _, want := range []string{"with Sam\n", "Could you come on Tuesday?", "with Otto", "I have a question. It is a long one: word word", "word …", "To answer, write to: t-"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the text lacks %q:\n%s", want, text)
+		}
+	}
+	for _, want := range []string{"The &lt;first&gt; &amp; best", `href="mailto:t-`, "?subject=Re:%20Rehearsal\"", "with Sam"} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the HTML lacks %q:\n%s", want, html)
+		}
+	}
+	for _, leak := range []string{"sam.real", "otto@actor", "agency.example", "tess.real"} {
+		if strings.Contains(raw+text+html, leak) {
+			t.Errorf("the digest holds %q", leak)
+		}
+	}
+	// Once a day, and nothing twice.
+	if got := n.digests(2 * time.Hour); len(got) != 1 {
+		t.Errorf("the same day: %d digests", len(got))
+	}
+	if got := n.digests(24 * time.Hour); len(got) != 1 {
+		t.Errorf("the next day, nothing new: %d digests", len(got))
+	}
+	n.write("sam", "tess", "Third", "Again.")
+	got = n.digests(24 * time.Hour)
+	if len(got) != 2 || headerOf(got[1], "Subject") != "New from Sam: Third" || !strings.HasPrefix(headerOf(got[1], "Reply-To"), "<t-") {
+		t.Fatalf("%d digests; the last:\n%s", len(got), got[len(got)-1])
+	}
+}
+
+// What was read in a mail client, or moved out of the way, is not told.
+func TestDigestLeavesOutWhatWasSeen(t *testing.T) {
+	n := newNewsroom(t)
+	n.write("sam", "tess", "Read", "x")
+	n.write("sam", "tess", "Junk", "x")
+	n.write("sam", "tess", "Kept", "x")
+	tess := n.member("tess")
+	inbox, err := n.Store.Mailbox(n.ctx, tess.ID, threading.Inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uids, _, err := n.Store.UIDs(n.ctx, tess.ID, inbox.ID)
+	if err != nil || len(uids) != 4 { // the stage's own is the first
+		t.Fatalf("%v, %v", uids, err)
+	}
+	set := func(uid uint32) threading.UIDSet { return threading.UIDSet{{First: uid, Last: uid}} }
+	if _, err := n.Store.StoreFlags(n.ctx, tess.ID, inbox.ID, set(uids[1]), threading.FlagsAdd, threading.FlagSeen, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Store.Copy(n.ctx, tess.ID, inbox.ID, set(uids[2]), "Junk", true); err != nil {
+		t.Fatal(err)
+	}
+	got := n.digests(2 * time.Hour)
+	if len(got) != 1 || headerOf(got[0], "Subject") != "New from Sam: Kept" {
+		t.Errorf("%d digests:\n%s", len(got), strings.Join(got, "\n"))
+	}
+}
+
+// Two daemons on one database make one digest.
+func TestOneDigestOfTwoDaemons(t *testing.T) {
+	n := newNewsroom(t)
+	n.write("sam", "tess", "One", "x")
+	n.Advance(2 * time.Hour)
+	due, err := n.Store.DueDigests(n.ctx, 10)
+	if err != nil || len(due) != 1 {
+		t.Fatalf("%v, %v", due, err)
+	}
+	if got := n.digests(0); len(got) != 1 {
+		t.Fatalf("%d digests", len(got))
+	}
+	if err := n.Store.FileDigest(n.ctx, due[0], n.Now(), nil); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the other daemon: %v", err)
+	}
+}
+
+// Who turns digests on was told of everything so far; who leaves gets none.
+func TestDigestsOnAndOff(t *testing.T) {
+	n := newNewsroom(t)
+	n.alerts("tess", threading.AlertsImmediate)
+	n.write("sam", "tess", "Told at once", "x")
+	n.Advance(10 * time.Minute)
+	n.alerts("tess", threading.AlertsDaily)
+	if got := n.digests(2 * time.Hour); len(got) != 0 {
+		t.Errorf("what was mailed already is told again:\n%s", got[0])
+	}
+	n.write("sam", "tess", "New", "x")
+	if err := n.Store.RemoveMember(n.ctx, n.member("tess").ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := n.digests(25 * time.Hour); len(got) != 0 {
+		t.Errorf("a former member gets a digest")
+	}
+}
+
+func TestSettingsByMail(t *testing.T) {
+	n := newNewsroom(t)
+	tess := n.member("tess")
+	to := n.r.settingsLocal(tess.ID) + "@" + dialog.Domain
+	say := func(from string, aligned bool, subject, text string) error {
+		target, err := n.Pipeline.Recipient(n.ctx, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := "From: " + from + "\r\nSubject: " + subject + "\r\n\r\n" + strings.ReplaceAll(text, "\n", "\r\n")
+		return n.Pipeline.Receive(n.ctx, relay.Inbound{ReversePath: from, Targets: []relay.Target{target}, Auth: senderauth.Result{From: from, Aligned: aligned}, Message: spool.FromBytes([]byte(raw))})[0]
+	}
+	const hers = "tess.real@mail.example"
+	for name, c := range map[string]struct {
+		from          string
+		aligned       bool
+		subject, text string
+		want          threading.Alerts // empty: refused
+	}{
+		"stop":                  {hers, true, "Re: digest", "Stop.\n\nOn Monday Backstage wrote:\n> start\n", threading.AlertsNever},
+		"start":                 {hers, true, "", "START\n", threading.AlertsImmediate},
+		"daily":                 {hers, true, "", "\n\ndaily\n", threading.AlertsDaily},
+		"a program's":           {hers, true, "stop", "This message was made by a program.\n", threading.AlertsNever},
+		"a real answer":         {hers, true, "Re: digest", "Dear Sam, yes!\n", ""},
+		"two words":             {hers, true, "Re: digest", "stop it\n", ""},
+		"not proven":            {hers, false, "stop", "stop\n", ""},
+		"somebody else":         {"sam.real@agency.example", true, "stop", "stop\n", ""},
+		"somebody who is known": {"x@stranger.example", true, "stop", "stop\n", ""},
+	} {
+		n.alerts("tess", threading.AlertsDaily)
+		if c.want == threading.AlertsDaily {
+			n.alerts("tess", threading.AlertsNever)
+		}
+		before := n.member("tess").Alerts
+		err := say(c.from, c.aligned, c.subject, c.text)
+		var refused *relay.Refusal
+		want := c.want
+		if want == "" {
+			want = before
+		}
+		if errors.As(err, &refused) != (c.want == "") || n.member("tess").Alerts != want {
+			t.Errorf("%s: %v, alerts %s", name, err, n.member("tess").Alerts)
+		}
+	}
+}
+
+func TestShorten(t *testing.T) {
+	for in, want := range map[string]string{
+		"short":                  "short",
+		"exactly ten":            "exactly …",
+		"aaaaaaaaaaaaaaaa":       "aaaaaaaaaa …",
+		"ääääääääää":             "äääää …",
+		"word, another and more": "word …",
+	} {
+		if got := shorten(in, 10); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+

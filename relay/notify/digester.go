@@ -1,0 +1,106 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/stagedoor/stagedoor/relay"
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+const (
+	digestEvery = time.Minute
+	digestBatch = 100 // members that are looked up at a time
+	digestTime  = time.Minute
+	// filingTime is how long a message may be on its way to the disk after it
+	// got its ID: what is younger waits for the next digest, lest it be missed.
+	filingTime = 2 * time.Minute
+)
+
+// Digester queues each member's daily digest when it is due. That one was
+// made is noted in the transaction that queues it: there is one a day, also if
+// the daemon dies or two of them run. Run is its one goroutine.
+type Digester struct {
+	r        *Renderer
+	pipeline *relay.Pipeline
+	now      func() time.Time
+	log      *slog.Logger
+}
+
+// NewDigester returns a Digester. now: nil is time.Now.
+func NewDigester(r *Renderer, p *relay.Pipeline, now func() time.Time, log *slog.Logger) *Digester {
+	if now == nil {
+		now = time.Now
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Digester{r: r, pipeline: p, now: now, log: log}
+}
+
+// Run queues digests until ctx ends.
+func (d *Digester) Run(ctx context.Context) {
+	tick := time.NewTicker(digestEvery)
+	defer tick.Stop()
+	for {
+		if err := d.Queue(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("digests are late", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Queue makes all digests that are due. One that can't be made is put off to
+// the next day, its messages with it, and does not stop the others.
+func (d *Digester) Queue(ctx context.Context) error {
+	for full := true; full; {
+		due, err := d.r.o.Store.DueDigests(ctx, digestBatch)
+		if err != nil {
+			return err
+		}
+		full = len(due) == digestBatch
+		for _, one := range due {
+			if err := d.queue(ctx, one); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Digester) queue(ctx context.Context, due store.DueDigest) error {
+	ctx, cancel := context.WithTimeout(ctx, digestTime)
+	defer cancel()
+	until := d.now().Add(-filingTime)
+	var queued *store.Notice
+	if due.Member.Status == threading.MemberActive {
+		n, ok, err := d.r.digestOf(ctx, due.Member, due.Since, until)
+		if err == nil && ok {
+			var out store.Notice
+			out, err = d.pipeline.Compose(ctx, n)
+			queued = &out
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			d.log.Error("a digest can't be made; it is tried again the next day", "member", due.Member.Handle, "error", err)
+			queued, until = nil, due.Since
+		}
+	}
+	err := d.r.o.Store.FileDigest(ctx, due, until, queued)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err == nil && queued != nil {
+		d.log.Info("digest queued", "member", due.Member.Handle)
+	}
+	return err
+}

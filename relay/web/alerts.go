@@ -1,0 +1,63 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/stagedoor/stagedoor/threading"
+)
+
+// alertsChoices are the settings in the order in which the page shows them.
+var alertsChoices = []struct {
+	Value   threading.Alerts
+	Label   string
+	Current bool
+}{
+	{Value: threading.AlertsImmediate, Label: "At once: each message is mailed to me as it comes"},
+	{Value: threading.AlertsDaily, Label: "Once a day: one mail with what is new"},
+	{Value: threading.AlertsNever, Label: "Never: I read my messages in a mail client"},
+}
+
+// alerts shows the page behind a notification's link. It changes nothing (RFC
+// 8058 section 1: programs open such links).
+func (s *Server) alerts(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), workTime)
+	defer cancel()
+	m, err := s.o.Pipeline.AlertsOf(ctx, r.PathValue("token"))
+	if err != nil {
+		s.failed(w, err)
+		return
+	}
+	choices := alertsChoices
+	list := choices[:0:0]
+	for _, c := range choices {
+		c.Current = c.Value == m.Alerts
+		list = append(list, c)
+	}
+	s.show(w, http.StatusOK, "How often do you want mail about new messages?", "alerts", list)
+}
+
+// setAlerts takes the form of that page, or a mail program's one click (RFC
+// 8058 section 3.2).
+func (s *Server) setAlerts(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), workTime)
+	defer cancel()
+	alerts := threading.Alerts(r.PostFormValue("alerts"))
+	if r.PostFormValue("List-Unsubscribe") == "One-Click" {
+		alerts = threading.AlertsNever
+	}
+	said := map[threading.Alerts]string{
+		threading.AlertsImmediate: "From now on each new message is mailed to you as it comes.",
+		threading.AlertsDaily:     "From now on you get one mail a day, when there is something new.",
+		threading.AlertsNever:     "You get no more mail about new messages. They are all kept in your mailbox, which any mail client opens.",
+	}[alerts]
+	if said == "" {
+		s.tell(w, http.StatusBadRequest, "Please choose an answer", "Go back and choose one of the three.")
+		return
+	}
+	if err := s.o.Pipeline.SetAlerts(ctx, r.PathValue("token"), alerts); err != nil {
+		s.failed(w, err)
+		return
+	}
+	s.tell(w, http.StatusOK, "Your choice has been saved", said)
+}

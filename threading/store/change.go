@@ -174,7 +174,8 @@ type CopyResult struct {
 
 // Copy copies the entries in the set into the named mailbox, with their flags
 // and dates; move removes them here. One transaction. ErrNotFound if there is
-// no such mailbox.
+// no such mailbox. What goes into Junk is reported, and its thread muted; what
+// comes out again undoes that.
 func (s *Store) Copy(ctx context.Context, memberID, mailboxID threading.ID, set threading.UIDSet, dest string, move bool) (CopyResult, error) {
 	to, err := s.Mailbox(ctx, memberID, dest)
 	if err != nil {
@@ -207,6 +208,9 @@ func (s *Store) Copy(ctx context.Context, memberID, mailboxID threading.ID, set 
 			if err := t.addEntry(memberID, to.ID, e); err != nil {
 				return err
 			}
+		}
+		if err := t.junk(memberID, mailboxID, to, res.To[0], res.To[len(res.To)-1], millis(s.o.Now())); err != nil {
+			return err
 		}
 		if move {
 			return t.removeEntries(memberID, mailboxID, res.From)

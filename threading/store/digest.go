@@ -92,11 +92,13 @@ func (s *Store) FileDigest(ctx context.Context, d DueDigest, until time.Time, n 
 
 // unread are a member's messages that no digest and no client has shown, in
 // the mailboxes that mail comes to. What a filter moved to Junk or Trash is not
-// told.
+// told, nor what was muted, nor what came from a member who is blocked by now.
 const unread = ` FROM items i
 	JOIN entries e ON e.member_id = i.member_id AND e.item_id = i.id
 	JOIN mailboxes b ON b.member_id = e.member_id AND b.id = e.mailbox_id
-	WHERE i.member_id = ? AND i.id >= ? AND i.id < ? AND i.thread_id <> 0 AND e.flags & ? = 0 AND b.special_use NOT IN (?, ?, ?, ?)`
+	WHERE i.member_id = ? AND i.id >= ? AND i.id < ? AND i.thread_id <> 0 AND e.flags & ? = 0 AND b.special_use NOT IN (?, ?, ?, ?)
+		AND NOT EXISTS (SELECT 1 FROM mutes u WHERE u.member_id = i.member_id AND u.thread_id = i.thread_id)
+		AND NOT EXISTS (SELECT 1 FROM messages m JOIN blocks k ON k.member_id = i.member_id AND k.other_id = m.writer_id WHERE m.thread_id = i.thread_id AND m.id = i.message_id)`
 
 // UnreadThread is a thread with messages that its member has not seen.
 type UnreadThread struct {

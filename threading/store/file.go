@@ -23,7 +23,8 @@ type filingRow struct {
 // File writes the filings in one transaction, all or none, and returns when
 // they are on disk. A filing whose Dedupe was filed within
 // threading.DedupeFor writes nothing and returns the first filing. Filings may
-// share a body. A member who has been removed meanwhile gets no copy.
+// share a body. A member who has been removed meanwhile, or has blocked the
+// writer, gets no copy; one who has muted the thread no notification.
 func (s *Store) File(ctx context.Context, filings ...threading.Filing) ([]threading.Filed, error) {
 	rows := make([]filingRow, len(filings))
 	for i, f := range filings {
@@ -121,6 +122,14 @@ func (t *tx) addThread(n *threading.NewThread) error {
 // addCopy puts one member's copy into the mailbox, and queues its notification.
 func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 	c := &f.Copies[i]
+	notify := c.Notify
+	if c.MemberID != f.Message.WriterID {
+		blocked, muted, err := t.silenced(c.MemberID, f.Message.WriterID, thread)
+		if err != nil || blocked {
+			return err
+		}
+		notify = notify && !muted
+	}
 	var mailbox threading.ID
 	var uid uint32
 	err := t.row("UPDATE mailboxes SET uidnext = uidnext + 1 WHERE member_id = ? AND special_use = ? RETURNING id, uidnext - 1", []any{c.MemberID, c.Mailbox}, &mailbox, &uid)
@@ -143,7 +152,7 @@ func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 	if err := t.addEntry(c.MemberID, mailbox, e); err != nil {
 		return err
 	}
-	if !c.Notify {
+	if !notify {
 		return nil
 	}
 	t.queued = true

@@ -63,7 +63,8 @@ var sweepSteps = []struct {
 }{
 	{`SELECT i.member_id, i.id FROM items i WHERE i.id < ?
 		AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.member_id = i.member_id AND e.item_id = i.id)
-		AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.member_id = i.member_id AND q.item_id = i.id) LIMIT ?`,
+		AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.member_id = i.member_id AND q.item_id = i.id)
+		AND NOT EXISTS (SELECT 1 FROM reports r WHERE r.reporter_id = i.member_id AND r.thread_id = i.thread_id AND r.status = 'open') LIMIT ?`,
 		"DELETE FROM items WHERE member_id = ? AND id = ?", 2, idsOlder(orphanAge)},
 	{`SELECT b.id FROM bodies b WHERE b.id < ?
 		AND NOT EXISTS (SELECT 1 FROM items i WHERE i.body_id = b.id)

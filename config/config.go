@@ -21,7 +21,7 @@ type Config struct {
 	Brand      string `toml:"brand" doc:"Shown to people: \"Sam Casting via Backstage\"."`
 	Operator   string `toml:"operator" doc:"Where postmaster@, abuse@ and support@ of the domain are sent: a real address outside the domain. Empty: such mail is refused for the time being (450)."`
 	SupportURL string `toml:"support_url" doc:"A page that helps people; shown in footers."`
-	SafetyURL  string `toml:"safety_url" doc:"A page such as \"Beware of scams\"; linked from warnings, of which this version makes none."`
+	SafetyURL  string `toml:"safety_url" doc:"A page such as \"Beware of scams\"; linked from the page that blocks and reports."`
 
 	Storage    Storage    `toml:"storage" doc:"Where the data is kept."`
 	SMTP       SMTP       `toml:"smtp" doc:"Ingress: mail from the internet."`

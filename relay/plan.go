@@ -91,7 +91,31 @@ func (p *Pipeline) plan(ctx context.Context, writer threading.Member, targets []
 			return nil, err
 		}
 	}
+	for _, l := range pl.letters {
+		if err := p.wantsAnswers(ctx, l); err != nil {
+			return nil, err
+		}
+	}
 	return pl, nil
+}
+
+// wantsAnswers refuses a letter to one member whom its writer has blocked: the
+// answer would go nowhere.
+func (p *Pipeline) wantsAnswers(ctx context.Context, l *letter) error {
+	if len(l.view.Participants) != 2 {
+		return nil
+	}
+	for _, m := range l.view.Participants {
+		if m.ID == l.writer.ID {
+			continue
+		}
+		if blocked, err := p.o.Store.Blocked(ctx, l.writer.ID, m.ID); err != nil {
+			return err
+		} else if blocked {
+			return errBlocked(m.DisplayName())
+		}
+	}
+	return nil
 }
 
 // named puts the recipient that the writer gave before a refusal, when there

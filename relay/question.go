@@ -39,7 +39,7 @@ func (p *Pipeline) holdInbound(ctx context.Context, in Inbound, miss *nearMiss) 
 	if err != nil {
 		return fmt.Errorf("read the thread: %w", err)
 	}
-	holder, ok := participant(&view, t.Alias.ViewerID)
+	holder, ok := view.Participant(t.Alias.ViewerID)
 	if !ok || holder.Status != threading.MemberActive || view.Thread.Status == threading.ThreadClosed {
 		return miss.Refusal
 	}
@@ -72,15 +72,6 @@ func (p *Pipeline) holdInbound(ctx context.Context, in Inbound, miss *nearMiss) 
 		p.o.Logger.Info("held until the member says who wrote it", "thread", p.o.Store.Keyring().Token(seal.TokenThread, view.Thread.ID), "member", holder.Handle)
 	}
 	return err
-}
-
-func participant(v *threading.ThreadView, id threading.ID) (threading.Member, bool) {
-	for _, m := range v.Participants {
-		if m.ID == id {
-			return m, true
-		}
-	}
-	return threading.Member{}, false
 }
 
 // ErrNoQuestion means that a question's token is none, or that it has been

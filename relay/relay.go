@@ -102,7 +102,9 @@ func (p *Pipeline) receive(ctx context.Context, in Inbound, targets []Target) er
 		switch {
 		case t.Held|t.Settings != 0 && len(targets) > 1:
 			return errControl
-		case t.Held|t.Settings != 0, t.Kind == threading.RecipientBounce, t.Kind == threading.RecipientOperator:
+		case t.Kind == threading.RecipientReport && len(targets) > 1:
+			return errControl
+		case t.Held|t.Settings != 0, t.Kind == threading.RecipientReport, t.Kind == threading.RecipientBounce, t.Kind == threading.RecipientOperator:
 		default:
 			people = append(people, t)
 		}
@@ -137,6 +139,8 @@ func (p *Pipeline) receive(ctx context.Context, in Inbound, targets []Target) er
 			err = p.o.Store.Record(ctx, "bounce", t.Bounce, "answer to a notification's reverse-path")
 		case t.Held != 0 && why == "":
 			err = p.answerByMail(ctx, in, t)
+		case t.Kind == threading.RecipientReport && why == "":
+			err = p.reportInbound(ctx, in)
 		case t.Settings != 0 && why == "":
 			err = p.settingsByMail(ctx, in, t, head)
 		case t.Kind == threading.RecipientOperator:
@@ -182,7 +186,12 @@ func (p *Pipeline) Submit(ctx context.Context, writer threading.Member, targets 
 	}
 	var people []Target
 	for _, t := range targets {
-		if t.Kind != threading.RecipientOperator {
+		switch {
+		case t.Kind == threading.RecipientReport && len(targets) > 1:
+			return errControl
+		case t.Kind == threading.RecipientReport:
+			return p.reportByMail(ctx, writer, msg)
+		case t.Kind != threading.RecipientOperator:
 			people = append(people, t)
 		}
 	}

@@ -160,6 +160,7 @@ const (
 	RecipientContact                       // HANDLE
 	RecipientRole                          // ROLE.PRODUCTION
 	RecipientOperator                      // postmaster, abuse, support
+	RecipientReport                        // report: where members forward what they report
 )
 
 // Recipient is a parsed local part of our domain. Its shape says nothing of
@@ -188,6 +189,8 @@ func ParseLocal(local string) Recipient {
 		return Recipient{Kind: RecipientBounce, Token: local[len(BouncePrefix):]}
 	case local == "postmaster", local == "abuse", local == "support":
 		return Recipient{Kind: RecipientOperator, Handle: local}
+	case local == "report":
+		return Recipient{Kind: RecipientReport, Handle: local}
 	}
 	if role, production, ok := strings.Cut(local, "."); ok {
 		if CheckSlug(role) != nil || CheckSlug(production) != nil {

@@ -44,7 +44,7 @@ const memberPage = 500
 
 // revealFlag adds --reveal.
 func revealFlag(cmd *cobra.Command) *bool {
-	return cmd.Flags().Bool("reveal", false, "show real addresses in full")
+	return cmd.Flags().Bool("reveal", false, "show real addresses in full; that you looked is noted (stagedoor audit)")
 }
 
 func newMemberListCommand(s *site) *cobra.Command {
@@ -129,6 +129,11 @@ func newMemberShowCommand(s *site) *cobra.Command {
 
 // memberJSON reads what listings show of a member.
 func (o *open) memberJSON(ctx context.Context, m threading.Member, reveal bool) (memberJSON, error) {
+	if reveal {
+		if err := o.audit(ctx, "reveal addresses", m.Handle); err != nil {
+			return memberJSON{}, err
+		}
+	}
 	entry := memberJSON{
 		Handle: m.Handle, Name: m.Name, Contact: m.Handle + "@" + o.Domain, Status: string(m.Status), Alerts: string(m.Alerts),
 		DigestAt: m.DigestAt, Timezone: m.Timezone, CreatedAt: orNull(m.CreatedAt), Addresses: []addressJSON{},

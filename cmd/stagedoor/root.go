@@ -27,6 +27,8 @@ func newRootCommand() *cobra.Command {
 		newThreadCommand(s),
 		newQueueCommand(s),
 		newHeldCommand(s),
+		newReportCommand(s),
+		newAuditCommand(s),
 		newDNSCommand(s),
 		newConfigCommand(s),
 		newVersionCommand(),

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/stagedoor/stagedoor/relay"
 	"github.com/stagedoor/stagedoor/threading"
@@ -25,6 +26,21 @@ func (r *Renderer) alertsURL(member threading.ID) string {
 		return ""
 	}
 	return r.o.BaseURL + "/alerts/" + r.settingsToken(member)
+}
+
+// blockURL is the page on which the reader blocks or reports the member whose
+// reply alias it is; empty where there are no pages.
+func (r *Renderer) blockURL(alias string) string {
+	local, _, _ := strings.Cut(alias, "@")
+	token, ok := strings.CutPrefix(local, threading.AliasPrefix)
+	if r.o.BaseURL == "" || r.o.Store == nil || !ok {
+		return ""
+	}
+	id, ok := r.o.Store.Keyring().ParseToken(seal.TokenAlias, token)
+	if !ok {
+		return ""
+	}
+	return r.o.BaseURL + "/block/" + r.o.Store.Keyring().Token(seal.TokenBlock, id)
 }
 
 // unsubscribe are the fields by which a mail program offers to stop the

@@ -295,4 +295,3 @@ func TestShorten(t *testing.T) {
 		}
 	}
 }
-

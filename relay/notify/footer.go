@@ -27,6 +27,8 @@ type footer struct {
 	support string
 	// alertsURL is the page that says how often the reader is told; may be empty.
 	alertsURL string
+	// blockURL is the page that blocks or reports the writer; may be empty.
+	blockURL string
 }
 
 // footerOf takes what a footer says from the header block that its reader
@@ -39,6 +41,7 @@ func (r *Renderer) footerOf(header []byte) footer {
 	}
 	if from, err := mail.ParseAddress(h.Get("From")); err == nil {
 		f.writer = strings.TrimSuffix(from.Name, " via "+r.o.Brand)
+		f.blockURL = r.blockURL(from.Address)
 	}
 	f.others = h.Get("Cc") != ""
 	var words mime.WordDecoder
@@ -92,6 +95,9 @@ func (f footer) text() string {
 	if f.alertsURL != "" {
 		line("How often you get mail like this: " + f.alertsURL)
 	}
+	if f.blockURL != "" {
+		line("Block or report " + f.writer + ": " + f.blockURL)
+	}
 	if f.support != "" {
 		line("Help: " + f.support)
 	}
@@ -121,6 +127,9 @@ func (f footer) html() string {
 	if f.alertsURL != "" {
 		line(`<a href="` + e(f.alertsURL) + `" style="color:#767676">How often you get mail like this</a>`)
 	}
+	if f.blockURL != "" {
+		line(`<a href="` + e(f.blockURL) + `" style="color:#767676">Block or report ` + e(f.writer) + `</a>`)
+	}
 	if f.support != "" {
 		line("Help: " + link(f.support))
 	}
@@ -138,6 +147,7 @@ func (f footer) narrow() footer {
 			return r
 		}, s)
 	}
+	f.alertsURL, f.blockURL = ascii(f.alertsURL), ascii(f.blockURL)
 	f.brand, f.writer, f.about = ascii(f.brand), ascii(f.writer), ascii(f.about)
 	f.baseURL, f.support = ascii(f.baseURL), ascii(f.support)
 	return f

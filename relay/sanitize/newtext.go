@@ -53,6 +53,65 @@ func NewText(r io.Reader) (string, error) {
 	return strings.TrimSpace(b.String()), nil
 }
 
+// AllText returns the text of a message, quoted or not: of its text parts in
+// order, also of messages within it, at most 64 KiB of each; HTML is read as
+// text. The error is the reader's.
+func AllText(r io.Reader) (string, error) {
+	src, err := open(r)
+	if err != nil {
+		return "", err
+	}
+	rw := &rewriter{}
+	rw.id = compile(&Identity{})
+	var b strings.Builder
+	err = rw.allText(&b, src, 0)
+	return b.String(), err
+}
+
+func (rw *rewriter) allText(b *strings.Builder, src *source, depth int) error {
+	root, err := index(src, rw)
+	if isRefusal(err) || depth > maxNested {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if depth > 0 {
+		b.WriteString("From: " + root.head.get("from") + "\n")
+	}
+	var visit func(p *part) error
+	visit = func(p *part) error {
+		switch {
+		case p.kind == "message/rfc822":
+			inner, err := rw.innerSource(p, src)
+			if isRefusal(err) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			return rw.allText(b, inner, depth+1)
+		case strings.HasPrefix(p.kind, "text/"):
+			s, err := rw.text(p, src)
+			if isRefusal(err) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			if p.kind == "text/html" {
+				s = readHTML(s).flow
+			}
+			b.WriteString(s[:min(len(s), maxNewText)])
+			b.WriteByte('\n')
+		}
+		for _, c := range p.children {
+			if err := visit(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return visit(root)
+}
+
 // firstText is the first part of that kind that is shown as the message, depth
 // first, or nil.
 func firstText(p *part, kind string) *part {

@@ -6,7 +6,8 @@
 //   - /held/TOKEN asks a member whether they wrote a message that is held;
 //   - /address/TOKEN adds the address that its link was mailed to;
 //   - /alerts/TOKEN changes how often a member is told of new messages, also
-//     by a mail program's one click (RFC 8058).
+//     by a mail program's one click (RFC 8058);
+//   - /block/TOKEN blocks or reports the writer of a notification.
 //
 // A GET changes nothing: programs that look at mail open the links in it. Who
 // holds a token's link may answer: it was mailed to one person, can't be
@@ -53,6 +54,7 @@ type Options struct {
 	Brand      string       // on each page
 	BaseURL    string       // of the links in mail; may be empty
 	SupportURL string       // may be empty
+	SafetyURL  string       // how to recognise scams; may be empty
 	Logger     *slog.Logger // nil: none
 }
 
@@ -86,6 +88,8 @@ func New(o Options) *Server {
 	mux.HandleFunc("POST /held/{token}", s.answerQuestion)
 	mux.HandleFunc("GET /address/{token}", s.address)
 	mux.HandleFunc("POST /address/{token}", s.grantAddress)
+	mux.HandleFunc("GET /block/{token}", s.block)
+	mux.HandleFunc("POST /block/{token}", s.setBlock)
 	mux.HandleFunc("GET /alerts/{token}", s.alerts)
 	mux.HandleFunc("POST /alerts/{token}", s.setAlerts)
 	s.http = &http.Server{

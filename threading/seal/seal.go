@@ -199,6 +199,7 @@ const (
 	TokenHeld                          // question about a held message, in its address and its link
 	TokenAddress                       // link that confirms an address: request
 	TokenSettings                      // settings address and link of a notification: member
+	TokenBlock                         // link to block and report: alias
 )
 
 // TokenLen is the length of a token in characters.

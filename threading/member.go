@@ -63,7 +63,8 @@ type CredentialKind string
 
 // The kinds of credential.
 const (
-	CredentialPassword CredentialKind = "password" // argon2id verifier
+	CredentialPassword CredentialKind = "password" // chosen by the member; argon2id verifier
+	CredentialApp      CredentialKind = "app"      // made for one device; SCRAM-SHA-256 verifier
 )
 
 // Credential is something a member signs in with. Verifier never holds the

@@ -165,7 +165,7 @@ func (d *daemon) wireDoors() error {
 		MaxConnections: limits.Connections, MaxConnectionsPerIP: limits.ConnectionsPerIP, Logger: d.log,
 	})
 	d.web = web.New(web.Options{
-		Ready: d.open.Ping, Pipeline: d.pipeline, Brand: c.Brand, BaseURL: c.HTTP.BaseURL, SupportURL: c.SupportURL, SafetyURL: c.SafetyURL, Logger: d.log,
+		Ready: d.open.Ping, Pipeline: d.pipeline, Store: d.open.Store, Login: signIn, Domain: c.Domain, Brand: c.Brand, BaseURL: c.HTTP.BaseURL, SupportURL: c.SupportURL, SafetyURL: c.SafetyURL, Logger: d.log,
 	})
 	return nil
 }

@@ -7,17 +7,6 @@ import (
 	"github.com/stagedoor/stagedoor/threading"
 )
 
-// alertsChoices are the settings in the order in which the page shows them.
-var alertsChoices = []struct {
-	Value   threading.Alerts
-	Label   string
-	Current bool
-}{
-	{Value: threading.AlertsImmediate, Label: "At once: each message is mailed to me as it comes"},
-	{Value: threading.AlertsDaily, Label: "Once a day: one mail with what is new"},
-	{Value: threading.AlertsNever, Label: "Never: I read my messages in a mail client"},
-}
-
 // alerts shows the page behind a notification's link. It changes nothing (RFC
 // 8058 section 1: programs open such links).
 func (s *Server) alerts(w http.ResponseWriter, r *http.Request) {
@@ -28,13 +17,7 @@ func (s *Server) alerts(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, err)
 		return
 	}
-	choices := alertsChoices
-	list := choices[:0:0]
-	for _, c := range choices {
-		c.Current = c.Value == m.Alerts
-		list = append(list, c)
-	}
-	s.show(w, http.StatusOK, "How often do you want mail about new messages?", "alerts", list)
+	s.show(w, http.StatusOK, "How often do you want mail about new messages?", "alerts", choices(m.Alerts))
 }
 
 // setAlerts takes the form of that page, or a mail program's one click (RFC

@@ -5,12 +5,15 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"time"
 )
 
 //go:embed pages
 var files embed.FS
 
-var templates = template.Must(template.ParseFS(files, "pages/*.html"))
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"date": func(t time.Time) string { return t.Format("2 January 2006") },
+}).ParseFS(files, "pages/*.html"))
 
 // page is what the frame around each page shows.
 type page struct {

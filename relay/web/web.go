@@ -7,7 +7,8 @@
 //   - /address/TOKEN adds the address that its link was mailed to;
 //   - /alerts/TOKEN changes how often a member is told of new messages, also
 //     by a mail program's one click (RFC 8058);
-//   - /block/TOKEN blocks or reports the writer of a notification.
+//   - /block/TOKEN blocks or reports the writer of a notification;
+//   - /signin and /account are a member's own pages.
 //
 // A GET changes nothing: programs that look at mail open the links in it. Who
 // holds a token's link may answer: it was mailed to one person, can't be
@@ -31,6 +32,8 @@ import (
 	"time"
 
 	"github.com/stagedoor/stagedoor/relay"
+	"github.com/stagedoor/stagedoor/threading/login"
+	"github.com/stagedoor/stagedoor/threading/store"
 )
 
 // Time limits of a connection and of one look at the store.
@@ -51,6 +54,9 @@ type Options struct {
 	// Ready says why the daemon can't do its work; nil: it can.
 	Ready      func(ctx context.Context) error
 	Pipeline   *relay.Pipeline
+	Store      *store.Store
+	Login      *login.Authenticator
+	Domain     string       // of the relay's addresses
 	Brand      string       // on each page
 	BaseURL    string       // of the links in mail; may be empty
 	SupportURL string       // may be empty
@@ -62,6 +68,10 @@ type Options struct {
 type Server struct {
 	o        Options
 	base     string // path of Options.BaseURL, without a final slash
+	secure   bool   // members reach us by HTTPS
+	links    limiter
+	jobs     chan struct{} // what is done after its answer
+	working  sync.WaitGroup
 	log      *slog.Logger
 	http     *http.Server
 	stopping atomic.Bool
@@ -76,24 +86,12 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, log: o.Logger}
+	s := &Server{o: o, log: o.Logger, jobs: make(chan struct{}, maxLater)}
 	if u, err := url.Parse(o.BaseURL); err == nil {
-		s.base = strings.TrimSuffix(u.Path, "/")
+		s.base, s.secure = strings.TrimSuffix(u.Path, "/"), u.Scheme == "https"
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.HandleFunc("GET /style.css", s.style)
-	mux.HandleFunc("GET /held/{token}", s.question)
-	mux.HandleFunc("POST /held/{token}", s.answerQuestion)
-	mux.HandleFunc("GET /address/{token}", s.address)
-	mux.HandleFunc("POST /address/{token}", s.grantAddress)
-	mux.HandleFunc("GET /block/{token}", s.block)
-	mux.HandleFunc("POST /block/{token}", s.setBlock)
-	mux.HandleFunc("GET /alerts/{token}", s.alerts)
-	mux.HandleFunc("POST /alerts/{token}", s.setAlerts)
 	s.http = &http.Server{
-		Handler:           s.bounded(mux),
+		Handler:           s.bounded(s.routes()),
 		ReadHeaderTimeout: headerTime,
 		ReadTimeout:       readTime,
 		WriteTimeout:      writeTime,
@@ -117,13 +115,23 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) Stopping() { s.stopping.Store(true) }
 
 // Shutdown stops listening, waits for the answers under way and closes the
-// connections, all by force when ctx ends.
+// connections, all by force when ctx ends. What follows an answer is waited for.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Stopping()
-	if err := s.http.Shutdown(ctx); err != nil {
-		return s.http.Close()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = s.http.Close()
 	}
-	return nil
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.working.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	return err
 }
 
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "alive\n") }

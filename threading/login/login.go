@@ -166,13 +166,16 @@ func (a *Authenticator) verify(ctx context.Context, member threading.Member, cre
 	}
 	defer a.releaseLater()
 	tried := false
+	app, isApp := seal.AppPassword(password)
 	for i, c := range credentials {
-		if c.Kind != threading.CredentialPassword {
-			continue
-		}
-		tried = true
-		if a.fits(c.Verifier, password) {
+		switch {
+		case c.Kind == threading.CredentialApp && isApp && a.fits(c.Verifier, app):
 			return &credentials[i], nil
+		case c.Kind == threading.CredentialPassword:
+			tried = true
+			if a.fits(c.Verifier, password) {
+				return &credentials[i], nil
+			}
 		}
 	}
 	if !tried {

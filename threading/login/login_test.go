@@ -71,6 +71,34 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// An app password opens as it was shown, or as people type it.
+func TestAppPassword(t *testing.T) {
+	a, st, m := newAuthenticator(t)
+	ctx := context.Background()
+	password, verifier := seal.NewAppPassword()
+	if err := st.AddAppPassword(ctx, m.ID, "Phone", verifier); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{password, strings.ToUpper(strings.ReplaceAll(password, "-", ""))} {
+		if got, err := a.Verify(ctx, "tess", p, here); err != nil || got.ID != m.ID {
+			t.Errorf("%q: %v", p, err)
+		}
+	}
+	list, err := st.Credentials(ctx, m.ID)
+	if err != nil || len(list) != 2 || list[1].LastUsedAt.IsZero() {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if err := st.RemoveAppPassword(ctx, m.ID, list[1].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Verify(ctx, "tess", password, here); !errors.Is(err, ErrDenied) {
+		t.Errorf("after it was removed: %v", err)
+	}
+	if err := st.RemoveAppPassword(ctx, m.ID, list[0].ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the chosen password is removed as an app password: %v", err)
+	}
+}
+
 func TestARememberedPasswordIsForgottenWhenItChanges(t *testing.T) {
 	a, st, m := newAuthenticator(t)
 	ctx := context.Background()

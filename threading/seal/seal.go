@@ -200,6 +200,7 @@ const (
 	TokenAddress                       // link that confirms an address: request
 	TokenSettings                      // settings address and link of a notification: member
 	TokenBlock                         // link to block and report: alias
+	TokenSignIn                        // link that signs in once: sign-in link
 )
 
 // TokenLen is the length of a token in characters.

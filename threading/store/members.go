@@ -133,7 +133,7 @@ func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
 }
 
 // erased are the tables that hold what is a member's own.
-var erased = []string{"addresses", "credentials", "entries", "tombstones", "items", "mailboxes", "client_ids", "queue", "held", "address_requests", "blocks", "mutes", "member_state"}
+var erased = []string{"addresses", "credentials", "entries", "tombstones", "items", "mailboxes", "client_ids", "queue", "held", "address_requests", "blocks", "mutes", "sessions", "signin_links", "member_state"}
 
 // RemoveMember erases a member's addresses, credentials, mailboxes, queue rows
 // and held messages. The row stays, without handle and name: threads refer to
@@ -174,6 +174,43 @@ func (s *Store) SetCredential(ctx context.Context, c threading.Credential) error
 			ON CONFLICT (member_id, kind, label) DO UPDATE SET verifier = excluded.verifier, created_at = excluded.created_at, last_used_at = 0`,
 			id, c.MemberID, c.Kind, c.Label, c.Verifier, millis(s.o.Now()))
 		return err
+	})
+}
+
+// MaxAppPasswords is how many app passwords a member has at most.
+const MaxAppPasswords = 20
+
+// AddAppPassword adds an app password. ErrExists if there is one with that
+// label, ErrLimit if there are too many, ErrNotFound if the member was removed.
+func (s *Store) AddAppPassword(ctx context.Context, member threading.ID, label, verifier string) error {
+	if err := threading.CheckName(label); err != nil {
+		return fmt.Errorf("the label %w", err)
+	}
+	id := s.o.IDs.Next()
+	return s.c.commit(ctx, func(t *tx) error {
+		if err := t.present(member); err != nil {
+			return err
+		}
+		var n int
+		if err := t.row("SELECT COUNT(*) FROM credentials WHERE member_id = ? AND kind = ?", []any{member, threading.CredentialApp}, &n); err != nil {
+			return err
+		}
+		if n >= MaxAppPasswords {
+			return fmt.Errorf("app passwords: %w", ErrLimit)
+		}
+		_, err := t.exec("INSERT INTO credentials (id, member_id, kind, label, verifier, created_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, 0)",
+			id, member, threading.CredentialApp, label, verifier, millis(s.o.Now()))
+		if isUnique(err) {
+			return fmt.Errorf("an app password with this label: %w", ErrExists)
+		}
+		return err
+	})
+}
+
+// RemoveAppPassword removes an app password. ErrNotFound.
+func (s *Store) RemoveAppPassword(ctx context.Context, member, id threading.ID) error {
+	return s.c.commit(ctx, func(t *tx) error {
+		return changed(t.exec("DELETE FROM credentials WHERE member_id = ? AND id = ? AND kind = ?", member, id, threading.CredentialApp))
 	})
 }
 

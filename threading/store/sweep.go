@@ -77,6 +77,8 @@ var sweepSteps = []struct {
 	{"SELECT member_id, hash FROM client_ids WHERE noted_at < ? LIMIT ?", "DELETE FROM client_ids WHERE member_id = ? AND hash = ?", 2, timesOlder(clientIDAge)},
 	{"SELECT id FROM held WHERE expires_at > 0 AND expires_at < ? LIMIT ?", "DELETE FROM held WHERE id = ?", 1, timesOlder(0)},
 	{"SELECT id FROM address_requests WHERE expires_at < ? LIMIT ?", "DELETE FROM address_requests WHERE id = ?", 1, timesOlder(0)},
+	{"SELECT hash FROM sessions WHERE expires_at < ? LIMIT ?", "DELETE FROM sessions WHERE hash = ?", 1, timesOlder(0)},
+	{"SELECT id FROM signin_links WHERE expires_at < ? LIMIT ?", "DELETE FROM signin_links WHERE id = ?", 1, timesOlder(0)},
 	{"SELECT id FROM records WHERE id < ? LIMIT ?", "DELETE FROM records WHERE id = ?", 1, idsOlder(recordAge)},
 }
 

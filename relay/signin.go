@@ -1,0 +1,76 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/seal"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// MailSignInLink mails a link that signs in to the member with that handle,
+// contact address or real address. It is no error if there is none, or if
+// links that work were mailed already: callers say the same in all cases.
+func (p *Pipeline) MailSignInLink(ctx context.Context, name string) error {
+	m, err := p.memberByName(ctx, strings.TrimSpace(name))
+	if errors.Is(err, store.ErrNotFound) || err == nil && m.Status != threading.MemberActive {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	err = p.o.Store.NewSignInLink(ctx, m.ID, func(id threading.ID) (store.Notice, error) {
+		return p.signInNotice(ctx, m, id)
+	})
+	if errors.Is(err, store.ErrTooManyLinks) || errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (p *Pipeline) memberByName(ctx context.Context, name string) (threading.Member, error) {
+	local, domain := splitRecipient(name)
+	if domain == "" || p.ours(domain) {
+		return p.o.Store.MemberByHandle(ctx, strings.ToLower(local))
+	}
+	return p.o.Store.MemberByAddress(ctx, name)
+}
+
+func (p *Pipeline) signInNotice(ctx context.Context, m threading.Member, id threading.ID) (store.Notice, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Hello %s,\n\nopen this page to sign in to your account:\n%s/signin/%s\n\n", m.DisplayName(), p.o.BaseURL, p.o.Store.Keyring().Token(seal.TokenSignIn, id))
+	fmt.Fprintf(&b, "The link works once, for %d minutes. If you did not ask for it, do nothing:\nnobody can sign in without it.\n", int(store.SignInLinkFor.Minutes()))
+	return p.Compose(ctx, Notice{To: m, From: "postmaster", Subject: "Sign in to " + p.o.Brand, Text: b.String()})
+}
+
+// SignInLink says whether the link with that token works. ErrNoQuestion.
+func (p *Pipeline) SignInLink(ctx context.Context, token string) error {
+	id, ok := p.o.Store.Keyring().ParseToken(seal.TokenSignIn, token)
+	if !ok {
+		return ErrNoQuestion
+	}
+	err := p.o.Store.SignInLink(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrNoQuestion
+	}
+	return err
+}
+
+// UseSignInLink takes the link and returns whom it signs in. ErrNoQuestion.
+func (p *Pipeline) UseSignInLink(ctx context.Context, token string) (threading.Member, error) {
+	id, ok := p.o.Store.Keyring().ParseToken(seal.TokenSignIn, token)
+	if !ok {
+		return threading.Member{}, ErrNoQuestion
+	}
+	memberID, err := p.o.Store.UseSignInLink(ctx, id)
+	var m threading.Member
+	if err == nil {
+		m, err = p.o.Store.Member(ctx, memberID)
+	}
+	if errors.Is(err, store.ErrNotFound) || err == nil && m.Status != threading.MemberActive {
+		return m, ErrNoQuestion
+	}
+	return m, err
+}

@@ -1,0 +1,54 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// routes says which page is where. What a browser posts from another site is
+// refused; what comes from a program, such as RFC 8058's one click, is not a
+// browser's.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /style.css", s.style)
+
+	// What links in mail open.
+	mux.HandleFunc("GET /held/{token}", s.question)
+	mux.HandleFunc("POST /held/{token}", s.answerQuestion)
+	mux.HandleFunc("GET /address/{token}", s.address)
+	mux.HandleFunc("POST /address/{token}", s.grantAddress)
+	mux.HandleFunc("GET /block/{token}", s.block)
+	mux.HandleFunc("POST /block/{token}", s.setBlock)
+	mux.HandleFunc("GET /alerts/{token}", s.alerts)
+	mux.HandleFunc("POST /alerts/{token}", s.setAlerts)
+
+	mux.HandleFunc("GET /signin", s.signInForm)
+	mux.HandleFunc("POST /signin", s.signInByPassword)
+	mux.HandleFunc("POST /signin/link", s.mailLink)
+	mux.HandleFunc("GET /signin/{token}", s.signInLink)
+	mux.HandleFunc("POST /signin/{token}", s.useSignInLink)
+	mux.HandleFunc("POST /signout", s.members(s.signOut))
+
+	mux.HandleFunc("GET /account", s.members(s.account))
+	mux.HandleFunc("POST /account/alerts", s.members(s.accountAlerts))
+	mux.HandleFunc("POST /account/address", s.members(s.addAddress))
+	mux.HandleFunc("POST /account/address/primary", s.members(s.primaryAddress))
+	mux.HandleFunc("POST /account/address/remove", s.members(s.removeAddress))
+	mux.HandleFunc("POST /account/password", s.members(s.changePassword))
+	mux.HandleFunc("POST /account/app", s.members(s.addApp))
+	mux.HandleFunc("POST /account/app/remove", s.members(s.removeApp))
+	mux.HandleFunc("POST /account/unblock", s.members(s.unblock))
+	mux.HandleFunc("POST /account/sessions/end", s.members(s.endSessions))
+	mux.HandleFunc("POST /account/remove", s.members(s.removeAccount))
+
+	guard := http.NewCrossOriginProtection()
+	if u, err := url.Parse(s.o.BaseURL); err == nil && u.Host != "" {
+		_ = guard.AddTrustedOrigin(u.Scheme + "://" + u.Host) // also where a web server in front changes Host
+	}
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s.tell(w, http.StatusForbidden, "This came from another site", "Nothing was changed. Please open the page here and try again.")
+	}))
+	return guard.Handler(mux)
+}

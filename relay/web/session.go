@@ -1,0 +1,139 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// visitor is a member who is signed in, and by which session.
+type visitor struct {
+	threading.Member
+	session store.Session
+}
+
+// cookieName is the session cookie's. The prefix makes browsers refuse one that
+// another host or a page without TLS sets (RFC 6265bis section 4.1.3.2).
+func (s *Server) cookieName() string {
+	if s.secure && s.base == "" {
+		return "__Host-stagedoor"
+	}
+	return "stagedoor"
+}
+
+func (s *Server) setCookie(w http.ResponseWriter, value string, age int) {
+	http.SetCookie(w, &http.Cookie{
+		Name: s.cookieName(), Value: value, Path: s.base + "/", MaxAge: age, Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// signIn begins a new session, whatever cookie the browser had.
+func (s *Server) signIn(ctx context.Context, w http.ResponseWriter, r *http.Request, m threading.Member) error {
+	cookie, err := s.o.Store.NewSession(ctx, m.ID, strings.ToValidUTF8(r.UserAgent(), ""))
+	if err != nil {
+		return err
+	}
+	s.setCookie(w, cookie, int(store.SessionFor/time.Second))
+	return nil
+}
+
+// visitor returns who is signed in; ok is false if nobody is.
+func (s *Server) visitor(ctx context.Context, r *http.Request) (v visitor, ok bool, err error) {
+	c, err := r.Cookie(s.cookieName())
+	if err != nil || len(c.Value) > 100 {
+		return v, false, nil
+	}
+	if v.session, err = s.o.Store.Session(ctx, c.Value); err == nil {
+		v.Member, err = s.o.Store.Member(ctx, v.session.MemberID)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return v, false, nil
+	}
+	return v, err == nil && v.Status == threading.MemberActive, err
+}
+
+// members is a page for who is signed in; others are asked to.
+func (s *Server) members(page func(context.Context, http.ResponseWriter, *http.Request, visitor)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), workTime)
+		defer cancel()
+		v, ok, err := s.visitor(ctx, r)
+		switch {
+		case err != nil:
+			s.failed(w, err)
+		case ok:
+			page(ctx, w, r, v)
+		case r.Method == http.MethodGet:
+			http.Redirect(w, r, s.base+"/signin?to="+url.QueryEscape(r.URL.Path), http.StatusSeeOther)
+		default:
+			s.tell(w, http.StatusForbidden, "Please sign in again", "Your session has ended, so nothing was changed. Sign in and try again.")
+		}
+	}
+}
+
+// landing is where a visitor goes after signing in: a page of ours that the
+// link asked for, never another site.
+func (s *Server) landing(to string) string {
+	for _, page := range []string{"/account", "/contact/"} {
+		if rest, ok := strings.CutPrefix(to, page); ok && strings.Trim(rest, "abcdefghijklmnopqrstuvwxyz0123456789-/") == "" && !strings.Contains(rest, "//") {
+			return s.base + to
+		}
+	}
+	return s.base + "/account"
+}
+
+// remoteIP is the client's address: the connection's, or what the web server
+// in front, on this machine, says it is.
+func remoteIP(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	ip, perr := netip.ParseAddr(host)
+	if err == nil && perr == nil && !ip.IsLoopback() {
+		return ip.Unmap()
+	}
+	list := r.Header.Values("X-Forwarded-For")
+	if len(list) > 0 {
+		last := list[len(list)-1]
+		if forwarded, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); err == nil {
+			return forwarded.Unmap()
+		}
+	}
+	return ip.Unmap()
+}
+
+// limiter bounds how often something is done from one network within an hour.
+type limiter struct {
+	mu    sync.Mutex
+	since time.Time
+	count map[netip.Prefix]int
+}
+
+// maxLimited is how many networks are counted at a time.
+const maxLimited = 10000
+
+// allow reports whether one more is within n.
+func (l *limiter) allow(ip netip.Addr, n int) bool {
+	bits := 32
+	if ip.Is6() {
+		bits = 64
+	}
+	network, err := ip.Prefix(bits)
+	if err != nil {
+		network = netip.Prefix{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.count == nil || time.Since(l.since) > time.Hour || len(l.count) >= maxLimited {
+		l.count, l.since = map[netip.Prefix]int{}, time.Now()
+	}
+	l.count[network]++
+	return l.count[network] <= n
+}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -165,9 +166,31 @@ func (d *daemon) wireDoors() error {
 		MaxConnections: limits.Connections, MaxConnectionsPerIP: limits.ConnectionsPerIP, Logger: d.log,
 	})
 	d.web = web.New(web.Options{
-		Ready: d.open.Ping, Pipeline: d.pipeline, Store: d.open.Store, Login: signIn, Domain: c.Domain, Brand: c.Brand, BaseURL: c.HTTP.BaseURL, SupportURL: c.SupportURL, SafetyURL: c.SafetyURL, Logger: d.log,
+		Ready: d.open.Ping, Pipeline: d.pipeline, Store: d.open.Store, Login: signIn, Domain: c.Domain, Hostname: c.Hostname, Ports: web.MailPorts{
+			IMAPTLS: portOf(c.IMAP.ListenTLS), IMAP: portOf(c.IMAP.Listen), SubmissionTLS: portOf(c.Submission.ListenTLS), Submission: portOf(c.Submission.Listen),
+		}, Brand: c.Brand, BaseURL: c.HTTP.BaseURL, SupportURL: c.SupportURL, SafetyURL: c.SafetyURL, Logger: d.log,
 	})
 	return nil
+}
+
+// portOf is the port of the first address that is not on loopback only, else
+// of the first; zero if there is none.
+func portOf(addresses []string) int {
+	port := 0
+	for _, a := range addresses {
+		_, text, err := net.SplitHostPort(a)
+		n, nerr := strconv.Atoi(text)
+		if err != nil || nerr != nil {
+			continue
+		}
+		if !config.Loopback(a) {
+			return n
+		}
+		if port == 0 {
+			port = n
+		}
+	}
+	return port
 }
 
 // listServices says which listen addresses lead to which server.

@@ -12,7 +12,8 @@ import (
 var files embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"date": func(t time.Time) string { return t.Format("2 January 2006") },
+	"first": first,
+	"date":  func(t time.Time) string { return t.Format("2 January 2006") },
 }).ParseFS(files, "pages/*.html"))
 
 // page is what the frame around each page shows.

@@ -43,6 +43,19 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /account/sessions/end", s.members(s.endSessions))
 	mux.HandleFunc("POST /account/remove", s.members(s.removeAccount))
 
+	mux.HandleFunc("GET /account/connect", s.members(s.connect))
+	mux.HandleFunc("GET /account/connect/profile.mobileconfig", s.members(s.profile))
+
+	// What mail programs ask for by themselves.
+	mux.HandleFunc("GET /.well-known/autoconfig/mail/config-v1.1.xml", s.autoconfig)
+	mux.HandleFunc("GET /mail/config-v1.1.xml", s.autoconfig)
+	for _, path := range []string{"/autodiscover/autodiscover.xml", "/Autodiscover/Autodiscover.xml", "/AutoDiscover/AutoDiscover.xml"} {
+		mux.HandleFunc("POST "+path, s.autodiscover)
+	}
+	for _, path := range []string{"/autodiscover/autodiscover.json", "/autodiscover/autodiscover.json/v1.0/{address}"} {
+		mux.HandleFunc("GET "+path, s.autodiscoverJSON)
+	}
+
 	guard := http.NewCrossOriginProtection()
 	if u, err := url.Parse(s.o.BaseURL); err == nil && u.Host != "" {
 		_ = guard.AddTrustedOrigin(u.Scheme + "://" + u.Host) // also where a web server in front changes Host

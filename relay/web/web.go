@@ -8,7 +8,8 @@
 //   - /alerts/TOKEN changes how often a member is told of new messages, also
 //     by a mail program's one click (RFC 8058);
 //   - /block/TOKEN blocks or reports the writer of a notification;
-//   - /signin and /account are a member's own pages.
+//   - /signin and /account are a member's own pages;
+//   - autoconfig, Autodiscover and a configuration profile set up mail clients.
 //
 // A GET changes nothing: programs that look at mail open the links in it. Who
 // holds a token's link may answer: it was mailed to one person, can't be
@@ -56,7 +57,9 @@ type Options struct {
 	Pipeline   *relay.Pipeline
 	Store      *store.Store
 	Login      *login.Authenticator
-	Domain     string       // of the relay's addresses
+	Domain     string // of the relay's addresses
+	Hostname   string // that mail clients connect to
+	Ports      MailPorts
 	Brand      string       // on each page
 	BaseURL    string       // of the links in mail; may be empty
 	SupportURL string       // may be empty

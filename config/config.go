@@ -120,7 +120,8 @@ type Privacy struct {
 
 // Threads is [threads].
 type Threads struct {
-	Groups bool `toml:"groups" doc:"true: the recipients in To and Cc of one message share one thread. false: a thread and a copy for each, who don't learn of one another."`
+	Groups      bool        `toml:"groups" doc:"true: the recipients in To and Cc of one message share one thread. false: a thread and a copy for each, who don't learn of one another."`
+	OutOfOffice OutOfOffice `toml:"out_of_office" doc:"A vacation notice of a member: file puts it into the mailbox of the one it answers (who gets no mail about it), drop only notes that there was one."`
 }
 
 // Limits is [limits].
@@ -160,6 +161,19 @@ const (
 
 func (TypedAddress) values() []string {
 	return []string{string(TypedAllow), string(TypedRedact), string(TypedRefuse)}
+}
+
+// OutOfOffice is threads.out_of_office.
+type OutOfOffice string
+
+// What is done with a vacation notice.
+const (
+	OutOfOfficeFile OutOfOffice = "file"
+	OutOfOfficeDrop OutOfOffice = "drop"
+)
+
+func (OutOfOffice) values() []string {
+	return []string{string(OutOfOfficeFile), string(OutOfOfficeDrop)}
 }
 
 // LogLevel is log.level.

@@ -23,6 +23,7 @@ func Default() *Config {
 		DKIM:       DKIM{Selector: "stagedoor"},
 		SenderAuth: SenderAuth{Policy: PolicyAligned, HoldDays: 7},
 		Privacy:    Privacy{TypedAddress: TypedAllow},
+		Threads:    Threads{OutOfOffice: OutOfOfficeFile},
 		Limits:     Limits{MaxRecipients: 100, Connections: 10000, ConnectionsPerIP: 50, SessionsPerMember: 50},
 		Log:        Log{Level: "info", Format: "text"},
 	}

@@ -74,6 +74,7 @@ type letter struct {
 	date      time.Time
 	parent    threading.ID // the message it answers; zero for none
 	mime      []byte
+	automatic bool // a program wrote it
 }
 
 // contactAddress is the public address of a member, with the name others see.
@@ -117,6 +118,9 @@ func (p *Pipeline) headerFor(l *letter, viewer threading.Member) []byte {
 	if l.parent != 0 {
 		w.messageIDs("In-Reply-To", p.messageIDOf(l.parent))
 		w.messageIDs("References", p.references(l, viewer)...)
+	}
+	if l.automatic {
+		w.field("Auto-Submitted", "auto-replied") // RFC 3834 section 5
 	}
 	p.about(&w, &l.view)
 	w.Write(l.mime)

@@ -167,6 +167,7 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest stri
 	k := p.o.Store.Keyring()
 	l.messageID = p.o.Store.IDs().Next()
 	l.date = now
+	l.automatic = pl.automatic
 	l.mime = rb.MIMEFields
 	l.subject = rb.Subject
 	switch {
@@ -203,7 +204,7 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest stri
 				c.ClientID = seal.ClientID(k, m.ID, foreign)
 			}
 		} else {
-			c.Notify = m.Status == threading.MemberActive && m.Alerts == threading.AlertsImmediate
+			c.Notify = !pl.automatic && m.Status == threading.MemberActive && m.Alerts == threading.AlertsImmediate
 		}
 		f.Copies = append(f.Copies, c)
 	}

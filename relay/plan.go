@@ -19,6 +19,9 @@ type plan struct {
 	// byClient: the writer's mail client submitted it and may APPEND it to
 	// Sent as well.
 	byClient bool
+	// automatic: no person wrote it. It is filed and says so, and nothing is
+	// mailed because of it.
+	automatic bool
 	// alsoFrom is an address that the writer used though it is not registered;
 	// it points to them like the others.
 	alsoFrom string

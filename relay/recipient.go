@@ -23,6 +23,12 @@ type Target struct {
 	Held, Settings threading.ID
 }
 
+// alone reports whether the target tells the relay something: such a message
+// has no other recipient.
+func (t Target) alone() bool {
+	return t.Held != 0 || t.Settings != 0 || t.Kind == threading.RecipientReport
+}
+
 // Recipient checks a recipient address at RCPT time on the MX. It refuses
 // (*Refusal) foreign domains, unknown aliases and what has no shape of ours;
 // contact and role addresses are accepted by their shape, so that RCPT tells

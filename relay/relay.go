@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/stagedoor/stagedoor/relay/automatic"
 	"github.com/stagedoor/stagedoor/relay/sanitize"
 	"github.com/stagedoor/stagedoor/relay/senderauth"
 	"github.com/stagedoor/stagedoor/relay/spool"
@@ -35,10 +36,13 @@ type Options struct {
 	// HoldFor is how long a message waits for its member to say who wrote it;
 	// zero: nothing is held but what came by LMTP.
 	HoldFor time.Duration
-	Groups  bool   // To and Cc of one message share a thread
-	TempDir string // for messages over spool.MemoryLimit
-	Logger  *slog.Logger
-	Now     func() time.Time // nil: time.Now
+	Groups  bool // To and Cc of one message share a thread
+	// FileOutOfOffice files vacation notices for whom they answer; else they are
+	// only noted.
+	FileOutOfOffice bool
+	TempDir         string // for messages over spool.MemoryLimit
+	Logger          *slog.Logger
+	Now             func() time.Time // nil: time.Now
 }
 
 // Pipeline takes messages from the doors to both mailboxes. It is safe for
@@ -97,62 +101,73 @@ func (p *Pipeline) receive(ctx context.Context, in Inbound, targets []Target) er
 		return err
 	}
 	in.Targets = targets
-	var people []Target
+	var people, rest []Target
 	for _, t := range targets {
 		switch {
-		case t.Held|t.Settings != 0 && len(targets) > 1:
+		case t.alone() && len(targets) > 1:
 			return errControl
-		case t.Kind == threading.RecipientReport && len(targets) > 1:
-			return errControl
-		case t.Held|t.Settings != 0, t.Kind == threading.RecipientReport, t.Kind == threading.RecipientBounce, t.Kind == threading.RecipientOperator:
+		case t.alone(), t.Kind == threading.RecipientBounce, t.Kind == threading.RecipientOperator:
+			rest = append(rest, t)
 		default:
 			people = append(people, t)
 		}
 	}
-	why := head.automatic(in.ReversePath)
-	var plan *plan
-	if len(people) > 0 && why == "" {
-		if err := p.loops(head, in.Auth); err != nil {
-			return err
-		}
-		writer, err := p.proveWriter(ctx, in.Auth, people)
-		var miss *nearMiss
-		if errors.As(err, &miss) {
-			return p.holdInbound(ctx, in, miss)
-		} else if err != nil {
-			return err
-		}
-		if plan, err = p.plan(ctx, writer, people, head); err != nil {
-			return err
-		}
+	verdict, err := recognise(head, in.ReversePath, in.Message)
+	if err != nil {
+		return err
 	}
-	// From here on nothing is refused for its recipients.
-	if plan != nil {
-		if err := p.file(ctx, plan, head, in.Message); err != nil {
-			return err
-		}
+	switch {
+	case len(people) == 0:
+	case verdict.Kind == automatic.Person:
+		err = p.receivePerson(ctx, in, people, head)
+	default:
+		err = p.receiveAutomatic(ctx, in, people, head, verdict)
 	}
-	for _, t := range targets {
-		var err error
-		switch {
-		case t.Kind == threading.RecipientBounce:
-			err = p.o.Store.Record(ctx, "bounce", t.Bounce, "answer to a notification's reverse-path")
-		case t.Held != 0 && why == "":
-			err = p.answerByMail(ctx, in, t)
-		case t.Kind == threading.RecipientReport && why == "":
-			err = p.reportInbound(ctx, in)
-		case t.Settings != 0 && why == "":
-			err = p.settingsByMail(ctx, in, t, head)
-		case t.Kind == threading.RecipientOperator:
-			err = p.toOperator(ctx, t, head, in.Message, "")
-		case why != "":
-			err = p.o.Store.Record(ctx, "automatic", t.Alias.ThreadID, why)
-		}
+	for _, t := range rest {
 		if err != nil {
-			return err
+			break
 		}
+		err = p.receiveControl(ctx, in, t, head, verdict)
 	}
-	return nil
+	return err
+}
+
+// receivePerson relays a person's message to an alias, a contact or a role
+// address, or holds it.
+func (p *Pipeline) receivePerson(ctx context.Context, in Inbound, people []Target, h *head) error {
+	if err := p.loops(h, in.Auth); err != nil {
+		return err
+	}
+	writer, err := p.proveWriter(ctx, in.Auth, people)
+	var miss *nearMiss
+	if errors.As(err, &miss) {
+		return p.holdInbound(ctx, in, miss)
+	} else if err != nil {
+		return err
+	}
+	plan, err := p.plan(ctx, writer, people, h)
+	if err != nil {
+		return err
+	}
+	return p.file(ctx, plan, h, in.Message)
+}
+
+// receiveControl takes what is for the relay itself, or for its operator.
+// Whatever arrives at a reverse-path is automatic.
+func (p *Pipeline) receiveControl(ctx context.Context, in Inbound, t Target, h *head, v automatic.Verdict) error {
+	switch {
+	case t.Kind == threading.RecipientBounce:
+		return p.o.Store.Record(ctx, "bounce", t.Bounce, "answer to a notification's reverse-path")
+	case t.Kind == threading.RecipientOperator:
+		return p.toOperator(ctx, t, h, in.Message, "")
+	case v.Kind != automatic.Person:
+		return p.o.Store.Record(ctx, "automatic", 0, string(v.Kind)+": "+v.Why)
+	case t.Kind == threading.RecipientReport:
+		return p.reportInbound(ctx, in)
+	case t.Held != 0:
+		return p.answerByMail(ctx, in, t)
+	}
+	return p.settingsByMail(ctx, in, t, h)
 }
 
 // receiveOrHold is receive for one target of an MTA that has said 250 already.
@@ -180,9 +195,13 @@ func (p *Pipeline) Submit(ctx context.Context, writer threading.Member, targets 
 	if err != nil {
 		return err
 	}
-	if why := head.automatic("submission"); why != "" {
+	verdict, err := recognise(head, "submission", msg)
+	if err != nil {
+		return err
+	}
+	if verdict.Kind != automatic.Person {
 		// A client's read receipt or vacation notice: taken, and gone no further.
-		return p.o.Store.Record(ctx, "automatic", 0, why)
+		return p.o.Store.Record(ctx, "automatic", 0, string(verdict.Kind)+": "+verdict.Why)
 	}
 	var people []Target
 	for _, t := range targets {

@@ -165,15 +165,16 @@ func (o *open) pipeline() (*relay.Pipeline, error) {
 		return nil, o.Problem("storage.temp_dir", "make the directory: %s", err)
 	}
 	return relay.New(relay.Options{
-		Store:        o.Store,
-		Domain:       o.Domain,
-		Brand:        o.Brand,
-		BaseURL:      o.HTTP.BaseURL,
-		Operator:     o.Operator,
-		HoldFor:      time.Duration(o.SenderAuth.HoldDays) * 24 * time.Hour,
-		TypedAddress: sanitize.Typed(o.Privacy.TypedAddress),
-		Groups:       o.Config.Threads.Groups,
-		TempDir:      o.Storage.TempDir,
-		Logger:       o.log,
+		Store:           o.Store,
+		Domain:          o.Domain,
+		Brand:           o.Brand,
+		BaseURL:         o.HTTP.BaseURL,
+		Operator:        o.Operator,
+		HoldFor:         time.Duration(o.SenderAuth.HoldDays) * 24 * time.Hour,
+		TypedAddress:    sanitize.Typed(o.Privacy.TypedAddress),
+		Groups:          o.Config.Threads.Groups,
+		FileOutOfOffice: o.Config.Threads.OutOfOffice == config.OutOfOfficeFile,
+		TempDir:         o.Storage.TempDir,
+		Logger:          o.log,
 	}), nil
 }

@@ -43,6 +43,7 @@ func (c *Config) check() Problems {
 	k.tls()
 	k.outbound()
 	k.senderAuth()
+	k.arcSealers()
 	k.limits()
 	k.enums(reflect.ValueOf(c).Elem(), "")
 	k.problems.sort()
@@ -286,6 +287,14 @@ func (c *checker) senderAuth() {
 	id := c.SenderAuth.TrustedAuthservID
 	if strings.ContainsAny(id, " \t\r\n;\"()=/") {
 		c.problem("sender_auth.trusted_authserv_id", "%q is not an authserv-id: write the one word that stands first in the Authentication-Results field, such as \"mail.example.com\"", id)
+	}
+}
+
+func (c *checker) arcSealers() {
+	for _, d := range c.SenderAuth.ARCSealers {
+		if _, _, err := threading.SplitAddress("x@" + d); err != nil || !strings.Contains(d, ".") {
+			c.problem("sender_auth.arc_sealers", "%q is not a domain: write the d= of the forwarder's ARC-Seal field", d)
+		}
 	}
 }
 

@@ -103,9 +103,10 @@ type DKIM struct {
 
 // SenderAuth is [sender_auth].
 type SenderAuth struct {
-	Policy            Policy `toml:"policy" doc:"aligned: SPF or DKIM passes for the domain in From. envelope: the reverse-path is the address in From; it can be forged by anybody who reaches the port: for tests on loopback, or behind a filter that checks."`
-	TrustedAuthservID string `toml:"trusted_authserv_id" doc:"Believe the Authentication-Results field (RFC 8601) with this authserv-id in what comes by LMTP. The server in front must add it, and remove it where others wrote it."`
-	HoldDays          int    `toml:"hold_days" doc:"A message to a reply alias whose writer may be its member but can't be proven is held so many days, 0 to 30, and the member is asked. 0: it is refused."`
+	Policy            Policy   `toml:"policy" doc:"aligned: SPF or DKIM passes for the domain in From. envelope: the reverse-path is the address in From; it can be forged by anybody who reaches the port: for tests on loopback, or behind a filter that checks."`
+	TrustedAuthservID string   `toml:"trusted_authserv_id" doc:"Believe the Authentication-Results field (RFC 8601) with this authserv-id in what comes by LMTP. The server in front must add it, and remove it where others wrote it."`
+	ARCSealers        []string `toml:"arc_sealers" doc:"Domains of forwarders whose ARC seals (RFC 8617) are believed, such as [\"university.example\"]: what passed when a message came to them counts."`
+	HoldDays          int      `toml:"hold_days" doc:"A message to a reply alias whose writer may be its member but can't be proven is held so many days, 0 to 30, and the member is asked. 0: it is refused."`
 }
 
 // DNS is [dns].

@@ -131,6 +131,7 @@ func TestErrorsNameTheLineAndSayWhatToDo(t *testing.T) {
 			"relay.toml:4: imap.allow_insecure_auth: … \"192.0.2.1:143\"", "relay.toml:6: submission.allow_insecure_auth: … \"0.0.0.0:587\"",
 		}},
 		{"lmtp alone", "domain = \"x.example\"\n[lmtp]\nlisten = [\"unix:/run/x.sock\"]\n", []string{"relay.toml:3: lmtp.listen: needs sender_auth.trusted_authserv_id … RFC 8601"}},
+		{"forwarders and days", "domain = \"x.example\"\n[sender_auth]\narc_sealers = [\"university.example\", \"me\"]\nhold_days = 31\n", []string{"relay.toml:3: sender_auth.arc_sealers: \"me\" is not a domain … ARC-Seal", "relay.toml:4: sender_auth.hold_days: 31 is outside 0 to 30"}},
 		{"authserv-id", "domain = \"x.example\"\n[sender_auth]\ntrusted_authserv_id = \"a; b\"\n", []string{"relay.toml:3: sender_auth.trusted_authserv_id: … not an authserv-id"}},
 		{"enums", "domain = \"x.example\"\n[sender_auth]\npolicy = \"strict\"\n[privacy]\ntyped_address = \"\"\n[log]\nlevel = \"loud\"\nformat = \"xml\"\n", []string{
 			"relay.toml:3: sender_auth.policy: \"strict\" is not one of aligned, envelope … ", "relay.toml:5: privacy.typed_address: … allow, redact, refuse",

@@ -21,7 +21,7 @@ func Default() *Config {
 		IMAP:       IMAP{Listen: []string{"0.0.0.0:143"}, ListenTLS: []string{"0.0.0.0:993"}},
 		HTTP:       HTTP{Listen: []string{"127.0.0.1:8080"}, ListenTLS: []string{}},
 		DKIM:       DKIM{Selector: "stagedoor"},
-		SenderAuth: SenderAuth{Policy: PolicyAligned, HoldDays: 7},
+		SenderAuth: SenderAuth{Policy: PolicyAligned, ARCSealers: []string{}, HoldDays: 7},
 		Privacy:    Privacy{TypedAddress: TypedAllow},
 		Threads:    Threads{OutOfOffice: OutOfOfficeFile},
 		Limits:     Limits{MaxRecipients: 100, Connections: 10000, ConnectionsPerIP: 50, SessionsPerMember: 50},

@@ -143,6 +143,7 @@ func (d *daemon) wireDoors() error {
 	auth := senderauth.Options{Resolver: c.DNS.Resolver, Envelope: c.SenderAuth.Policy == config.PolicyEnvelope}
 
 	smtp := door
+	auth.ARCSealers = c.SenderAuth.ARCSealers
 	smtp.Auth, smtp.TLSConfig = senderauth.New(auth), d.certs.TLSConfig(false)
 	d.smtp = ingress.New(smtp)
 

@@ -59,13 +59,13 @@ func FuzzAuthenticationResults(f *testing.F) {
 	f.Add("x) ; dkim=pass header.d=mail.example (")
 	f.Fuzz(func(t *testing.T, text string) {
 		id, from := "front.example", addrSpec{"tess", "mail.example"}
-		trusted([]field{{"Authentication-Results", text}}, id, from)
-		trusted([]field{{"Authentication-Results", id + "; " + text}}, id, from)
+		trusted([]field{{name: "Authentication-Results", value: text}}, id, from)
+		trusted([]field{{name: "Authentication-Results", value: id + "; " + text}}, id, from)
 		if strings.ContainsAny(text, `"\`) {
 			return
 		}
 		value := id + `; spf=pass (domain of "` + text + `"@stranger.example) smtp.mailfrom="` + text + `"@stranger.example`
-		if aligned, _ := trusted([]field{{"Authentication-Results", value}}, id, from); aligned {
+		if aligned, _ := trusted([]field{{name: "Authentication-Results", value: value}}, id, from); aligned {
 			t.Fatalf("%q is believed", value)
 		}
 	})

@@ -17,7 +17,10 @@ import (
 const maxHeader = 256 << 10
 
 // field is a header field with its value unfolded.
-type field struct{ name, value string }
+type field struct {
+	name, value string
+	raw         string // as it stands in the message, with its line ends
+}
 
 // errLongHeader is for the writer: fields beyond maxHeader might be read by
 // others.
@@ -44,9 +47,10 @@ func readHeader(r io.Reader) ([]field, error) {
 			return fields, nil
 		case (text[0] == ' ' || text[0] == '\t') && len(fields) > 0:
 			fields[len(fields)-1].value += text
+			fields[len(fields)-1].raw += line
 		default:
 			name, value, _ := strings.Cut(text, ":")
-			fields = append(fields, field{strings.TrimRight(name, " \t"), value})
+			fields = append(fields, field{strings.TrimRight(name, " \t"), value, line})
 		}
 		if err != nil {
 			return fields, nil

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +56,7 @@ type Result struct {
 	// FromError says, for a person, why From is no proof of anything.
 	FromError string
 	Aligned   bool   // SPF or DKIM passes for a domain aligned with From
-	Method    string // what aligned: "spf", "dkim", "authserv" or "envelope"
+	Method    string // what aligned: "spf", "dkim", "arc", "authserv" or "envelope"
 	Policy    Policy // asked for only where nothing aligned
 	TempError bool   // nothing aligned, and DNS could not be asked: answer 4xx
 }
@@ -71,6 +72,9 @@ type Options struct {
 	// with this authserv-id (RFC 8601), which the server in front added; ask no
 	// DNS. Empty: all such fields are ignored.
 	TrustedAuthservID string
+	// ARCSealers are the domains of forwarders whose ARC seals (RFC 8617) are
+	// believed: what passed when it came to them counts. Empty: none.
+	ARCSealers []string
 }
 
 // Checker verifies. It is safe for concurrent use.
@@ -115,7 +119,7 @@ func (c *Checker) Check(ctx context.Context, in Input) (Result, error) {
 	default:
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
-		c.align(ctx, in, from, &res)
+		c.align(ctx, in, header, from, &res)
 	}
 	if !res.Aligned {
 		res.Method = ""
@@ -123,12 +127,13 @@ func (c *Checker) Check(ctx context.Context, in Input) (Result, error) {
 	return res, nil
 }
 
-// align asks SPF first, which needs no body, then DKIM, then for the policy.
-func (c *Checker) align(ctx context.Context, in Input, from addrSpec, res *Result) {
+// align asks SPF first, which needs no body, then DKIM, then a trusted
+// forwarder, then for the policy.
+func (c *Checker) align(ctx context.Context, in Input, header []field, from addrSpec, res *Result) {
 	for _, m := range []struct {
 		name  string
 		check func(context.Context, Input, addrSpec) (aligned, temporary bool)
-	}{{"spf", c.spf}, {"dkim", c.dkim}} {
+	}{{"spf", c.spf}, {"dkim", c.dkim}, {"arc", func(ctx context.Context, in Input, from addrSpec) (bool, bool) { return c.arc(ctx, in, header, from) }}} {
 		aligned, temporary := m.check(ctx, in, from)
 		if aligned {
 			res.Aligned, res.Method, res.TempError = true, m.name, false
@@ -162,7 +167,7 @@ func (c *Checker) spf(ctx context.Context, in Input, from addrSpec) (aligned, te
 // signatures that don't cover From, that have expired, that cover only part of
 // the body (l=) and keys under 1024 bits.
 func (c *Checker) dkim(ctx context.Context, in Input, from addrSpec) (aligned, temporary bool) {
-	list, err := dkim.VerifyWithOptions(in.Message(), &dkim.VerifyOptions{MaxVerifications: maxSignatures, LookupTXT: c.lookupTXT(ctx)})
+	list, err := dkim.VerifyWithOptions(in.Message(), &dkim.VerifyOptions{MaxVerifications: maxSignatures, LookupTXT: c.lookupKey(ctx)})
 	if err != nil && !errors.Is(err, dkim.ErrTooManySignatures) {
 		return false, ctx.Err() != nil
 	}
@@ -195,6 +200,26 @@ func (c *Checker) policy(ctx context.Context, domain string) (p Policy, temporar
 		}
 	}
 	return PolicyAbsent, dmarc.IsTempFail(err) || ctx.Err() != nil
+}
+
+// lookupKey is lookupTXT for DKIM keys. One that its domain only tests counts as
+// none: RFC 6376 section 3.6.1 has such mail treated as if it were not signed.
+func (c *Checker) lookupKey(ctx context.Context) func(string) ([]string, error) {
+	lookup := c.lookupTXT(ctx)
+	return func(name string) ([]string, error) {
+		records, err := lookup(name)
+		var keys []string
+		for _, r := range records {
+			tags, terr := tagList(r)
+			if terr != nil || !slices.Contains(strings.Split(withoutSpace(tags["t"]), ":"), "y") {
+				keys = append(keys, r) // go-msgauth says what is wrong with it
+			}
+		}
+		if err == nil && len(keys) == 0 {
+			err = &net.DNSError{Err: "no key but for tests", Name: name, IsNotFound: true}
+		}
+		return keys, err
+	}
 }
 
 func (c *Checker) lookupTXT(ctx context.Context) func(string) ([]string, error) {

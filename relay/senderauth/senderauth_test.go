@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"io"
 	"net"
@@ -37,6 +39,20 @@ func TestAligned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rsaKey := func(bits int) (*rsa.PrivateKey, []byte) {
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := x509.MarshalPKIXPublicKey(key.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key, der
+	}
+	t.Setenv("GODEBUG", "rsa1024min=0")
+	weakKey, weak := rsaKey(768)
+	strongKey, strong := rsaKey(2048)
 	record := "v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(pub)
 	c := New(Options{Resolver: zoneServer(t, map[string]string{
 		"mail.example":                    "v=spf1 ip4:192.0.2.1 -all",
@@ -54,6 +70,9 @@ func TestAligned(t *testing.T) {
 		"long.example":                    "v=spf1 " + strings.Repeat("ip4:203.0.113.0/24 ", 60) + "ip4:192.0.2.1 -all",
 		"s2._domainkey.mail.example":      failing,
 		"s3._domainkey.mail.example":      "v=DKIM1; p=",
+		"s4._domainkey.mail.example":      record + "; t=s:y",
+		"s5._domainkey.mail.example":      "v=DKIM1; p=" + base64.StdEncoding.EncodeToString(weak),
+		"s6._domainkey.mail.example":      "v=DKIM1; p=" + base64.StdEncoding.EncodeToString(strong),
 		"helo.mail.example":               "v=spf1 ip4:192.0.2.1 -all",
 		"failing.example":                 failing,
 		"_dmarc.failing.example":          failing,
@@ -98,6 +117,11 @@ func TestAligned(t *testing.T) {
 		{"dkim with l=", byHand("from:subject", "l=7; "), "", "192.0.2.9", Result{Policy: PolicyNone}},
 		{"dkim without From", byHand("subject", ""), "", "192.0.2.9", Result{Policy: PolicyNone}},
 		{"dkim key revoked", signed("tess@mail.example", "mail.example", func(o *dkim.SignOptions) { o.Selector = "s3" }), "", "192.0.2.9", Result{Policy: PolicyNone}},
+		{"dkim key that is only tested", signed("tess@mail.example", "mail.example", func(o *dkim.SignOptions) { o.Selector = "s4" }), "", "192.0.2.9", Result{Policy: PolicyNone}},
+		{"dkim of RSA", signed("tess@mail.example", "mail.example", func(o *dkim.SignOptions) { o.Selector, o.Signer = "s6", strongKey }), "", "192.0.2.9", Result{Aligned: true, Method: "dkim"}},
+		{"dkim of a weak RSA key", signed("tess@mail.example", "mail.example", func(o *dkim.SignOptions) { o.Selector, o.Signer = "s5", weakKey }), "", "192.0.2.9", Result{Policy: PolicyNone}},
+		{"dkim of SHA-1", strings.Replace(byHand("from:subject", ""), "-sha256", "-sha1", 1), "", "192.0.2.9", Result{Policy: PolicyNone}},
+		{"dkim for a user of another domain", byHand("from:subject", "i=tess@other.example; "), "", "192.0.2.9", Result{Policy: PolicyNone}},
 		{"dkim key unknown", signed("tess@mail.example", "mail.example", func(o *dkim.SignOptions) { o.Selector = "s9" }), "", "192.0.2.9", Result{Policy: PolicyNone}},
 		{"DNS fails for the dkim key", signed("tess@mail.example", "mail.example", func(o *dkim.SignOptions) { o.Selector = "s2" }), "", "192.0.2.9", Result{Policy: PolicyNone, TempError: true}},
 		{"dkim below another's", foreign + signed("tess@mail.example", "mail.example", nil), "", "192.0.2.9", Result{Aligned: true, Method: "dkim"}},

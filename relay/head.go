@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"mime"
 	"net/mail"
 	"strings"
+
+	"github.com/emersion/go-message/charset"
 
 	"github.com/stagedoor/stagedoor/threading/mimetree"
 )
@@ -35,8 +38,13 @@ func readHead(r io.Reader) (*head, error) {
 		if h.size > maxHead {
 			return nil, errHeadTooLong
 		}
-		if len(strings.TrimRight(string(line), "\r\n")) == 0 && (len(h.raw) == 0 || h.raw[len(h.raw)-1] == '\n') {
-			return h, nil
+		atStart := len(h.raw) == 0 || h.raw[len(h.raw)-1] == '\n'
+		if text := string(line); atStart && strings.Trim(text, "\r\n") == "" {
+			// Only a line that is really empty ends it: senderauth reads as far.
+			if text == "\r\n" || text == "\n" || errors.Is(err, io.EOF) {
+				return h, nil
+			}
+			continue
 		}
 		h.raw = append(h.raw, line...)
 		if errors.Is(err, io.EOF) {
@@ -67,16 +75,33 @@ func (h *head) count(name string) int {
 
 // addresses returns the addr-specs of a field, as far as it can be parsed.
 func (h *head) addresses(name string) []string {
-	list, err := mail.ParseAddressList(h.get(name))
-	if err != nil {
-		return nil
-	}
-	out := make([]string, len(list))
-	for i, a := range list {
-		out[i] = a.Address
+	var out []string
+	for _, a := range h.mailboxes(name) {
+		out = append(out, a.Address)
 	}
 	return out
 }
+
+// mailboxes returns the addresses of a field with their names, whatever
+// charset those are in.
+func (h *head) mailboxes(name string) []*mail.Address {
+	list, err := addressParser.ParseList(h.get(name))
+	if err != nil {
+		return nil
+	}
+	return list
+}
+
+// addressParser keeps the octets of a name whose charset nobody knows: the
+// address counts.
+var addressParser = mail.AddressParser{WordDecoder: &mime.WordDecoder{
+	CharsetReader: func(name string, r io.Reader) (io.Reader, error) {
+		if known, err := charset.Reader(name, r); err == nil {
+			return known, nil
+		}
+		return r, nil
+	},
+}}
 
 // messageIDs returns the msg-ids of a field without their angle brackets
 // (RFC 5322 section 3.6.4), at most 100.

@@ -21,7 +21,7 @@ var passedOn = []string{"In-Reply-To", "References", "Auto-Submitted", "MIME-Ver
 func (p *Pipeline) toOperator(ctx context.Context, t Target, h *head, msg *spool.Message, replyTo string) error {
 	own := t.Handle + "@" + p.o.Domain
 	from := mail.Address{Address: replyTo}
-	if list, err := mail.ParseAddressList(h.get("From")); err == nil && len(list) > 0 {
+	if list := h.mailboxes("From"); len(list) > 0 {
 		from.Name = list[0].Name
 		if replyTo == "" {
 			from.Address = list[0].Address

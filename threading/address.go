@@ -3,7 +3,6 @@ package threading
 import (
 	"errors"
 	"fmt"
-	"net/mail"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -37,6 +36,9 @@ var roleNames = map[string]bool{
 	"tlsrpt": true, "usenet": true, "uucp": true, "webmaster": true, "www": true,
 }
 
+// atSigns are the characters that are, or fold to, an @.
+const atSigns = "@＠﹫"
+
 // CheckSlug says why s can't be a handle or slug, in words for a person, or
 // returns nil. Allowed are 1 to MaxSlug octets of a-z, 0-9 and hyphen, not at
 // an end; not a reserved prefix; not a role name of RFC 2142.
@@ -44,6 +46,8 @@ func CheckSlug(s string) error {
 	switch {
 	case s == "":
 		return errors.New("is empty: use letters a-z, digits and hyphens")
+	case strings.ContainsAny(s, atSigns):
+		return errors.New("looks like an e-mail address: use letters a-z, digits and hyphens only") // it may be a real one: not repeated
 	case len(s) > MaxSlug:
 		return fmt.Errorf("is %d characters long: at most %d are allowed", len(s), MaxSlug)
 	case strings.Trim(s, "-") != s:
@@ -71,8 +75,10 @@ func CheckName(s string) error {
 		return fmt.Errorf("is %d octets long: at most %d are allowed", len(s), MaxName)
 	case !utf8.ValidString(s):
 		return errors.New("is not valid UTF-8")
-	case strings.ContainsAny(s, "@＠﹫"):
+	case strings.ContainsAny(s, atSigns):
 		return errors.New("contains an @: a name is shown to others and must not hold an e-mail address")
+	case strings.Contains(s, "=?"):
+		return errors.New("contains =?: a mail program would take it for an encoded word (RFC 2047) and show something else")
 	}
 	for _, c := range s {
 		if unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) || c == '\u2028' || c == '\u2029' {
@@ -83,20 +89,65 @@ func CheckName(s string) error {
 }
 
 // Canonical returns the form of a real address under which it is unique and
-// found: lower case, the domain in A-labels (RFC 5891) without a final dot.
-// Dots and +tags of the local part stay: they widen redaction, never proof.
+// found: ASCII letters in lower case, the local part quoted only if it must be
+// (RFC 5321 section 4.1.2), the domain in A-labels (RFC 5891) without a final
+// dot. Other letters keep their case: what they fold to may be another
+// person's. Dots and +tags of the local part stay: they widen redaction, never
+// proof.
 func Canonical(addr string) (string, error) {
 	local, domain, err := SplitAddress(addr)
 	if err != nil {
 		return "", err
 	}
-	return strings.ToLower(local) + "@" + domain, nil
+	return quoteLocal(lowerASCII(local)) + "@" + domain, nil
+}
+
+// lowerASCII lowers A to Z only: U+212A (Kelvin) is no k, U+0130 no i.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+// mustQuote are the characters that a local part holds only within quotes.
+const mustQuote = " \t()<>[]:;@\\,\""
+
+// quoteLocal quotes a local part that needs it.
+func quoteLocal(local string) string {
+	if !strings.ContainsAny(local, mustQuote) {
+		return local
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(local) + `"`
+}
+
+// unquoteLocal takes the quotes off a quoted local part.
+func unquoteLocal(quoted string) (local string, ok bool) {
+	if len(quoted) < 3 || quoted[0] != '"' || quoted[len(quoted)-1] != '"' {
+		return "", false
+	}
+	var b strings.Builder
+	inner := quoted[1 : len(quoted)-1]
+	for i := 0; i < len(inner); i++ {
+		switch inner[i] {
+		case '"':
+			return "", false
+		case '\\':
+			if i++; i == len(inner) {
+				return "", false
+			}
+		}
+		b.WriteByte(inner[i])
+	}
+	return b.String(), true
 }
 
 // SplitAddress parses an addr-spec into its local part, as written but
 // unquoted, and its domain in lower-case A-labels. It refuses what no
-// mailbox of a person has: address literals, control characters, an empty
-// or too long part. Errors don't repeat the address.
+// mailbox of a person has: IP addresses, control and invisible characters, an
+// empty or too long part. Errors don't repeat the address.
 func SplitAddress(addr string) (local, domain string, err error) {
 	if len(addr) > 254 {
 		return "", "", errors.New("the address is longer than 254 octets (RFC 5321 section 4.5.3.1.3)")
@@ -110,28 +161,50 @@ func SplitAddress(addr string) (local, domain string, err error) {
 	if at < 1 || at == len(addr)-1 {
 		return "", "", errors.New("the address must look like name@example.com")
 	}
-	local, domain = addr[:at], strings.TrimSuffix(addr[at+1:], ".")
+	if local, err = splitLocal(addr[:at]); err != nil {
+		return "", "", err
+	}
+	domain, err = splitDomain(strings.TrimSuffix(addr[at+1:], "."))
+	return local, domain, err
+}
+
+func splitLocal(local string) (string, error) {
 	if strings.HasPrefix(local, `"`) {
-		a, err := mail.ParseAddress("<" + local + "@x>")
-		if err != nil {
-			return "", "", errors.New("the address's local part is badly quoted")
+		var ok bool
+		if local, ok = unquoteLocal(local); !ok {
+			return "", errors.New("the address's local part is badly quoted")
 		}
-		local = strings.TrimSuffix(a.Address, "@x")
-		local = strings.Trim(local, `"`)
-	} else if strings.ContainsAny(local, " \t()<>[]:;@\\,\"") {
-		return "", "", errors.New("the address's local part has a character that is not allowed")
+	} else if strings.ContainsAny(local, mustQuote) {
+		return "", errors.New("the address's local part has a character that is not allowed")
 	}
 	if len(local) > MaxLocalPart {
-		return "", "", errors.New("the address's local part is longer than 64 octets (RFC 5321 section 4.5.3.1.1)")
+		return "", errors.New("the address's local part is longer than 64 octets (RFC 5321 section 4.5.3.1.1)")
 	}
+	if strings.ContainsFunc(local, invisible) {
+		return "", errors.New("the address's local part has a character that can't be seen")
+	}
+	return local, nil
+}
+
+// invisible reports whether a character takes no place where it is shown, or
+// turns the text around it: two addresses would look the same.
+func invisible(r rune) bool {
+	return r != ' ' && unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+func splitDomain(domain string) (string, error) {
 	if strings.HasPrefix(domain, "[") {
-		return "", "", errors.New("the address has an IP address where its domain should be")
+		return "", errors.New("the address has an IP address where its domain should be")
 	}
 	ascii, err := idna.Lookup.ToASCII(domain)
-	if err != nil || ascii == "" {
-		return "", "", errors.New("the address's domain is not a valid host name")
+	if err != nil || ascii == "" || strings.Contains("."+ascii+".", "..") {
+		return "", errors.New("the address's domain is not a valid host name")
 	}
-	return local, strings.ToLower(ascii), nil
+	// No top-level domain is all digits (RFC 3696 section 2): it is an IP address.
+	if tld := ascii[strings.LastIndexByte(ascii, '.')+1:]; strings.Trim(tld, "0123456789") == "" {
+		return "", errors.New("the address has an IP address where its domain should be")
+	}
+	return strings.ToLower(ascii), nil
 }
 
 // Mask returns a real address as listings show it: the first letter of the
@@ -176,7 +249,7 @@ type Recipient struct {
 // ParseLocal tells what a local part of our domain stands for. Case does not
 // matter, a +detail is dropped.
 func ParseLocal(local string) Recipient {
-	local = strings.ToLower(local)
+	local = lowerASCII(local)
 	if i := strings.IndexByte(local, '+'); i > 0 {
 		local = local[:i]
 	}

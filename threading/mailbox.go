@@ -110,7 +110,7 @@ type UIDSet []UIDRange
 
 // AddUID adds a UID greater than or equal to all that are in the set.
 func (s *UIDSet) AddUID(uid uint32) {
-	if n := len(*s); n > 0 && (*s)[n-1].Last+1 >= uid {
+	if n := len(*s); n > 0 && ((*s)[n-1].Last >= uid || (*s)[n-1].Last+1 == uid) {
 		(*s)[n-1].Last = max((*s)[n-1].Last, uid)
 		return
 	}
@@ -163,6 +163,9 @@ func (op FlagOp) Apply(flags Flags, keywords []string, change Flags, changeKeywo
 	case FlagsReplace:
 		flags = change
 		for _, k := range changeKeywords {
+			if i := slices.IndexFunc(keywords, func(x string) bool { return strings.EqualFold(x, k) }); i >= 0 {
+				k = keywords[i]
+			}
 			if !has(out, k) {
 				out = append(out, k)
 			}

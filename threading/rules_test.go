@@ -28,6 +28,8 @@ func TestParseLocal(t *testing.T) {
 		{".hamlet", Recipient{}},
 		{"webmaster", Recipient{}},
 		{"téss", Recipient{}},
+		{"\u212aim", Recipient{}},
+		{"\u0130da", Recipient{}},
 		{strings.Repeat("a", 32), Recipient{}},
 		{strings.Repeat("a", 31) + "." + strings.Repeat("b", 31), Recipient{Kind: RecipientRole, Role: strings.Repeat("a", 31), Production: strings.Repeat("b", 31)}},
 		{"+x", Recipient{}},
@@ -45,7 +47,25 @@ func TestCanonical(t *testing.T) {
 		"jane@xn--bcher-kva.example":           "jane@xn--bcher-kva.example",
 		"jane@BÜCHER.example":                  "jane@xn--bcher-kva.example",
 		"jane@example.com.":                    "jane@example.com",
-		`"jane roe"@example.com`:               "jane roe@example.com",
+		`"jane roe"@example.com`:               `"jane roe"@example.com`,
+		`"Jane"@example.com`:                   "jane@example.com",
+		`"a@b"@example.com`:                    `"a@b"@example.com`,
+		`"a\"b\\c"@example.com`:                `"a\"b\\c"@example.com`,
+		`"a"b"@example.com`:                    "",
+		`"a\"@example.com`:                     "",
+		`""@example.com`:                       "",
+		"\u212aim@example.com":                 "\u212aim@example.com", // Kelvin is no k
+		"\u0130da@example.com":                 "\u0130da@example.com", // İ is no i
+		"jane@.example.com":                    "",
+		"jane@example..com":                    "",
+		"jane@example.com..":                   "",
+		"jane@192.0.2.1":                       "",
+		"jane@1":                               "",
+		"ja\u200bne@example.com":               "",
+		"jane\u202e@example.com":               "",
+		"ja\u00adne@example.com":               "",
+		"jane\ufe0f@example.com":               "",
+		"ja\u00a0ne@example.com":               "",
 		"jane+tag@example.com":                 "jane+tag@example.com",
 		"":                                     "",
 		"jane":                                 "",
@@ -65,6 +85,9 @@ func TestCanonical(t *testing.T) {
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("Canonical(%q) = %q, %v; want %q", addr, got, err, want)
 		}
+		if again, _ := Canonical(got); again != got {
+			t.Errorf("Canonical(%q) = %q: not stable", got, again)
+		}
 		if err != nil && addr != "" && strings.Contains(err.Error(), addr) && len(addr) > 12 {
 			t.Errorf("the error for %q repeats the address: %v", addr, err)
 		}
@@ -75,6 +98,7 @@ func TestCheckName(t *testing.T) {
 	for name, ok := range map[string]bool{
 		"Tess Müller": true, "田中": true, "": false, "  ": false, "tess@x.example": false,
 		"a\r\nBcc: x": false, "\u202egnp": false, strings.Repeat("x", 201): false, "\xff": false, "tess ＠ x": false,
+		"=?utf-8?q?tess=40mail.example?=": false, "tess =?": false, "Is it? = yes": true,
 	} {
 		if err := CheckName(name); (err == nil) != ok {
 			t.Errorf("CheckName(%q) = %v", name, err)
@@ -94,6 +118,7 @@ func TestFold(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain": "plain", "Hamlet": "hamlet", "Grüße": "grusse", "É\tà  b": "e a b", "ﬁn": "fin", "Łódź": "lodz",
 		"ＡＢ": "ab", "e\u0301": "e", "Ham\u00adlet": "hamlet", "İstanbul": "istanbul", "İ": "i", "日本": "日本", "a\r\n b": "a b",
+		"Ὀδυσσεύς": "οδυσσευσ", "ΟΔΥΣΣΕΥΣ": "οδυσσευσ", "a\u180eb": "ab", "a\u202eb\u2060": "ab",
 	} {
 		if got := Fold(in); got != want {
 			t.Errorf("Fold(%q) = %q, want %q", in, got, want)
@@ -129,6 +154,10 @@ func TestUIDSet(t *testing.T) {
 			t.Errorf("Contains(%d) = %v", uid, got)
 		}
 	}
+	const last = 1<<32 - 1
+	if s, want := UIDsOf([]uint32{last, last - 1, last}), (UIDSet{{last - 1, last}}); !slices.Equal(s, want) {
+		t.Errorf("the last UIDs = %v, want %v", s, want)
+	}
 }
 
 func TestFlagOpApply(t *testing.T) {
@@ -141,6 +170,7 @@ func TestFlagOpApply(t *testing.T) {
 		{FlagsAdd, []string{"$Label1"}, []string{"$label1", "x"}, FlagSeen, FlagDeleted, FlagSeen | FlagDeleted, []string{"$Label1", "x"}},
 		{FlagsRemove, []string{"$Label1", "x"}, []string{"$LABEL1"}, FlagSeen | FlagDraft, FlagSeen, FlagDraft, []string{"x"}},
 		{FlagsReplace, []string{"a"}, []string{"c", "b", "B"}, FlagSeen, FlagFlagged, FlagFlagged, []string{"b", "c"}},
+		{FlagsReplace, []string{"$Label1"}, []string{"$label1", "x"}, 0, 0, 0, []string{"$Label1", "x"}},
 	} {
 		f, kw := c.op.Apply(c.f, c.kw, c.cf, c.change)
 		if f != c.want || !slices.Equal(kw, c.wantKw) {
@@ -161,6 +191,17 @@ func FuzzCanonical(f *testing.F) {
 		if strings.ContainsAny(c, "\r\n\x00") {
 			t.Fatalf("Canonical(%q) = %q has a control character", s, c)
 		}
+		if again, err := Canonical(c); err != nil || again != c {
+			t.Fatalf("Canonical(%q) = %q, and of that %q, %v", s, c, again, err)
+		}
 		ParseLocal(s)
 	})
+}
+
+func TestCheckSlugDoesNotRepeatAnAddress(t *testing.T) {
+	for _, s := range []string{"tess@mail.example", "-tess@mail.example", "tess＠mail.example", "t-tess@mail.example"} {
+		if err := CheckSlug(s); err == nil || strings.Contains(err.Error(), "mail.example") {
+			t.Errorf("CheckSlug(%q) = %v", s, err)
+		}
+	}
 }

@@ -28,7 +28,7 @@ func Fold(s string) string {
 		case unicode.IsSpace(r):
 			space = true
 			return
-		case unicode.Is(unicode.Mn, r), r == '\u00ad', r == '\u200b', r == '\u200c', r == '\u200d', r == '\ufeff':
+		case unicode.Is(unicode.Mn, r), isUnseen(r):
 			return
 		}
 		if space {
@@ -50,6 +50,8 @@ func Fold(s string) string {
 			b.WriteString("oe")
 		case 'ı':
 			b.WriteByte('i')
+		case 'ς': // σ at the end of a word
+			b.WriteRune('σ')
 		default:
 			b.WriteRune(r)
 		}
@@ -85,6 +87,16 @@ func Fold(s string) string {
 		b.WriteByte(' ')
 	}
 	return b.String()
+}
+
+// isUnseen reports whether a character only tells how its neighbours are shown:
+// soft hyphen, joiners, marks of direction.
+func isUnseen(r rune) bool {
+	switch {
+	case r == '\u00ad', r == '\u180e', r == '\ufeff', r >= '\u200b' && r <= '\u200f', r >= '\u202a' && r <= '\u202e', r >= '\u2060' && r <= '\u2064', r >= '\u2066' && r <= '\u2069':
+		return true
+	}
+	return false
 }
 
 // isPlain reports whether Fold would return s itself.

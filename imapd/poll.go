@@ -73,7 +73,16 @@ func (s *Session) changes() (ch store.Changes, err error) {
 		return ch, s.ctx.Err()
 	}
 	err = aside(func() (err error) {
-		ch, err = s.store().Changes(s.ctx, s.member.ID, s.box.ID, s.box.modseq)
+		if ch, err = s.store().Changes(s.ctx, s.member.ID, s.box.ID, s.box.modseq); err != nil || !ch.Incomplete {
+			return err
+		}
+		// More is gone than the store remembers: compare.
+		uids, _, err := s.store().UIDs(s.ctx, s.member.ID, s.box.ID)
+		for _, uid := range s.box.uids {
+			if _, there := slices.BinarySearch(uids, uid); !there {
+				ch.Expunged = append(ch.Expunged, uid)
+			}
+		}
 		return err
 	})
 	return ch, err

@@ -404,7 +404,7 @@ func TestTheHeaderMayContinueAThreadFromAContactAddress(t *testing.T) {
 	}
 	id := fieldOf(s.mailbox(s.tess, "INBOX")[0], "Message-ID")
 	threads := func() int {
-		list, err := s.store.Threads(context.Background(), time.Time{}, 100)
+		list, err := s.store.Threads(context.Background(), threading.Thread{}, 100)
 		if err != nil {
 			t.Fatal(err)
 		}

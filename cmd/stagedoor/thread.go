@@ -51,7 +51,7 @@ func newThreadListCommand(s *site) *cobra.Command {
 	cmd := jsonFlag(&cobra.Command{Use: "list", Short: "List threads, the most recent message first", Args: takes()})
 	n := limitFlag(cmd)
 	cmd.RunE = s.with(func(ctx context.Context, o *open, cmd *cobra.Command, _ []string) error {
-		views, err := o.Store.Threads(ctx, time.Time{}, int(*n))
+		views, err := o.Store.Threads(ctx, threading.Thread{}, int(*n))
 		if err != nil {
 			return fmt.Errorf("list the threads: %w", err)
 		}

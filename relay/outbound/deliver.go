@@ -98,12 +98,12 @@ func internal(doing string, err error) *failure {
 // deliver renders, signs and sends one parcel, and settles its row. nil: it is
 // delivered, or not wanted.
 func (q *Queue) deliver(work context.Context, p parcel) *failure {
-	ctx, cancel := context.WithTimeout(work, q.deliveryTime())
+	ctx, cancel := context.WithTimeout(work, deliveryTime)
 	defer cancel()
 	began := time.Now()
 	fields, msg, eightBit, err := q.compose(ctx, p)
 	if errors.Is(err, store.ErrNotFound) { // removed meanwhile
-		q.settler.add(verdict{id: p.row.ID})
+		q.settler.add(verdict{row: p.row})
 		return nil
 	}
 	if err != nil && work.Err() != nil {
@@ -122,7 +122,7 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 	if err == nil {
 		q.o.Logger.Info("delivered", "row", p.row.ID, "kind", p.row.Kind, "member", p.member.Handle, "attempts", p.row.Attempts,
 			"octets", msg.Size(), "took", time.Since(began).Round(time.Millisecond))
-		q.settler.add(verdict{id: p.row.ID})
+		q.settler.add(verdict{row: p.row})
 		return nil
 	}
 	var f *failure
@@ -138,7 +138,7 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 
 // stopped gives a row back that was not delivered because we stop.
 func (q *Queue) stopped(row store.Delivery) *failure {
-	q.settler.add(verdict{id: row.ID, due: q.o.Now(), reason: row.LastError})
+	q.settler.add(verdict{row: row, due: q.o.Now(), untried: true})
 	return nil
 }
 
@@ -206,10 +206,10 @@ func (q *Queue) settle(row store.Delivery, f *failure) {
 	switch {
 	case f.permanent:
 		log.Warn("refused for good: the message stays in its mailbox, the notification is dropped")
-		q.settler.add(verdict{id: row.ID, note: f.text})
+		q.settler.add(verdict{row: row, note: f.text})
 	case now.Sub(row.CreatedAt) >= q.o.MaxAge:
 		log.Warn("given up: it could not be delivered in time", "age", now.Sub(row.CreatedAt).Round(time.Minute))
-		q.settler.add(verdict{id: row.ID, note: "given up after " + now.Sub(row.CreatedAt).Round(time.Hour).String() + ": " + f.text})
+		q.settler.add(verdict{row: row, note: "given up after " + now.Sub(row.CreatedAt).Round(time.Hour).String() + ": " + f.text})
 	default:
 		due := now.Add(backoff(row.Attempts - 1))
 		if f.config {
@@ -217,7 +217,7 @@ func (q *Queue) settle(row store.Delivery, f *failure) {
 		} else {
 			log.Info("will be tried again", "due", due)
 		}
-		q.settler.add(verdict{id: row.ID, due: due, reason: f.text})
+		q.settler.add(verdict{row: row, due: due, reason: f.text})
 	}
 }
 
@@ -232,5 +232,5 @@ func (q *Queue) postpone(row store.Delivery, until time.Time, reason string) {
 	if due.Before(until) {
 		due = until
 	}
-	q.settler.add(verdict{id: row.ID, due: due, reason: reason})
+	q.settler.add(verdict{row: row, due: due, reason: reason})
 }

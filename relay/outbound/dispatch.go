@@ -101,6 +101,7 @@ func (d *dispatcher) fill(ctx context.Context) {
 		d.look, d.nextLook = false, now.Add(storePause)
 		return
 	}
+	d.q.leases.take(rows)
 	for i, row := range rows {
 		if ctx.Err() != nil {
 			d.giveBack(rows[i:])
@@ -136,7 +137,7 @@ func (d *dispatcher) park(ctx context.Context, row store.Delivery) {
 		return
 	}
 	if p.destination == "" { // nobody wants it any more
-		d.q.settler.add(verdict{id: row.ID})
+		d.q.settler.add(verdict{row: row})
 		return
 	}
 	dest := d.destinations[p.destination]
@@ -149,7 +150,7 @@ func (d *dispatcher) park(ctx context.Context, row store.Delivery) {
 	case now.Before(dest.downUntil):
 		d.q.postpone(row, dest.downUntil, dest.reason)
 	case len(dest.parked) >= d.share():
-		d.q.settler.add(verdict{id: row.ID, due: dest.turn(now), reason: row.LastError})
+		d.q.settler.add(verdict{row: row, due: dest.turn(now), untried: true})
 	default:
 		dest.parked = append(dest.parked, p)
 		d.parked++
@@ -171,8 +172,8 @@ func (d *dispatcher) start(work context.Context) {
 			p := dest.parked[0]
 			dest.parked = dest.parked[1:]
 			d.parked--
-			if left := p.row.LeasedTill.Sub(d.q.o.Now()); !p.row.LeasedTill.IsZero() && left < d.q.deliveryTime() {
-				d.giveBack([]store.Delivery{p.row}) // what is left of the lease is not enough
+			if !d.q.leases.hold(p.row) {
+				d.giveBack([]store.Delivery{p.row}) // it may be another's by now
 				continue
 			}
 			dest.active++
@@ -220,7 +221,7 @@ func (d *dispatcher) forget() {
 // giveBack releases rows that were not begun: they are due as before.
 func (d *dispatcher) giveBack(rows []store.Delivery) {
 	for _, row := range rows {
-		d.q.settler.add(verdict{id: row.ID, due: d.q.o.Now(), reason: row.LastError})
+		d.q.settler.add(verdict{row: row, due: d.q.o.Now(), untried: true})
 	}
 }
 

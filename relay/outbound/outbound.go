@@ -25,7 +25,7 @@
 // Run's goroutine is the dispatcher: it alone owns the rows in memory, the
 // destinations and their bounds. Each delivery under way has a goroutine; the
 // settler's goroutine writes what became of them back to the store, in
-// batches. Idle connections belong to the pool. All end before Run returns.
+// batches; another renews the leases of what is in memory. Idle connections belong to the pool. All end before Run returns.
 package outbound
 
 import (
@@ -65,7 +65,7 @@ type Options struct {
 	Composing      int           // of these, rendering and signing, which cost processor time; 0: all processors but one
 	PerDestination int           // of the deliveries, to one domain; 0: 5, to the smarthost 16
 	MaxAge         time.Duration // how long a row is tried; 0: 5 days (RFC 5321 section 4.5.4.1)
-	Lease          time.Duration // after a crash, a row comes back so long after it was taken; 0: 15 minutes
+	Lease          time.Duration // after a crash, a row comes back after so long; renewed meanwhile; 0: 2 minutes
 	Grace          time.Duration // that deliveries under way get when Run is told to stop; 0: 8 seconds
 
 	Logger *slog.Logger
@@ -83,6 +83,7 @@ type Queue struct {
 	// of a millisecond, and the doors need the other cores.
 	composing chan struct{}
 	settler   *settler
+	leases    *leases
 }
 
 // New checks the options. It starts nothing.
@@ -109,6 +110,7 @@ func New(o Options) (*Queue, error) {
 	q.tls = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs, ClientSessionCache: tls.NewLRUClientSessionCache(256)}
 	q.composing = make(chan struct{}, q.o.Composing)
 	q.settler = newSettler(q)
+	q.leases = newLeases(q)
 	return q, nil
 }
 
@@ -121,7 +123,7 @@ func withDefaults(o Options) Options {
 	}
 	setDefault(&o.PerDestination, 5)
 	setDefault(&o.MaxAge, 5*24*time.Hour)
-	setDefault(&o.Lease, 15*time.Minute)
+	setDefault(&o.Lease, 2*time.Minute)
 	setDefault(&o.Grace, 8*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -138,9 +140,9 @@ func setDefault[T int | time.Duration](v *T, value T) {
 	}
 }
 
-// deliveryTime is how long one delivery may take: less than the lease, so that
-// a row is never delivered by two workers.
-func (q *Queue) deliveryTime() time.Duration { return q.o.Lease * 4 / 5 }
+// deliveryTime is how long one delivery may take: RFC 5321 section 4.5.3.2 gives
+// a server ten minutes for the answer to the message alone.
+const deliveryTime = 12 * time.Minute
 
 // Run delivers until the context ends. Deliveries under way then get
 // Options.Grace to finish; what was taken but not begun goes back to the
@@ -154,11 +156,19 @@ func (q *Queue) Run(ctx context.Context) error {
 		defer close(settled)
 		q.settler.run()
 	}()
+	renewed := make(chan struct{})
+	renewing, enough := context.WithCancel(context.Background())
+	go func() {
+		defer close(renewed)
+		q.leases.renew(renewing)
+	}()
 	d := newDispatcher(q)
 	d.run(ctx, work)
 	d.drain(stop)
 	q.pool.close()
 	q.settler.close()
 	<-settled
+	enough()
+	<-renewed
 	return q.settler.err()
 }

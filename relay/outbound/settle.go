@@ -8,14 +8,17 @@ import (
 	"time"
 
 	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/store"
 )
 
 // verdict is what becomes of a row.
 type verdict struct {
-	id threading.ID
+	row store.Delivery
 	// due: when it is tried again, because of reason; zero: it is done with.
 	due    time.Time
 	reason string
+	// untried: it goes back as it was.
+	untried bool
 	// note: what is recorded of a row that was given up; empty: nothing.
 	note string
 }
@@ -116,7 +119,7 @@ func (s *settler) write(batch []verdict) error {
 	limit := make(chan struct{}, settleAtOnce)
 	for _, v := range batch {
 		if v.due.IsZero() {
-			done = append(done, v.id)
+			done = append(done, v.row.ID)
 		}
 		if v.due.IsZero() && v.note == "" {
 			continue
@@ -126,9 +129,12 @@ func (s *settler) write(batch []verdict) error {
 			defer func() { <-limit }()
 			err := attempt(func(ctx context.Context) error {
 				if v.note != "" {
-					return s.q.o.Store.Record(ctx, "undelivered", v.id, v.note)
+					return s.q.o.Store.Record(ctx, "undelivered", v.row.ID, v.note)
 				}
-				return s.q.o.Store.Retry(ctx, v.id, v.due, v.reason)
+				if v.untried {
+					return s.q.o.Store.GiveBack(ctx, v.row, v.due)
+				}
+				return s.q.o.Store.Retry(ctx, v.row, v.due, v.reason)
 			})
 			if err != nil {
 				mu.Lock()
@@ -141,6 +147,7 @@ func (s *settler) write(batch []verdict) error {
 	if len(done) > 0 {
 		errs = append(errs, attempt(func(ctx context.Context) error { return s.q.o.Store.Done(ctx, done...) }))
 	}
+	s.q.leases.drop(batch)
 	return errors.Join(errs...)
 }
 

@@ -167,6 +167,7 @@ const (
 	readModSeq   = "SELECT modseq FROM member_state WHERE member_id = ?"
 	readUIDs     = "SELECT uid FROM entries WHERE member_id = ? AND mailbox_id = ? ORDER BY uid"
 	readChanged  = "SELECT " + entryColumns + " FROM entries e WHERE e.member_id = ? AND e.mailbox_id = ? AND e.modseq > ? ORDER BY e.uid"
+	readKept     = "SELECT expunged_from FROM mailboxes WHERE member_id = ? AND id = ?"
 	readExpunged = "SELECT uid FROM tombstones WHERE member_id = ? AND mailbox_id = ? AND modseq > ? ORDER BY uid"
 )
 
@@ -250,14 +251,27 @@ type Changes struct {
 	ModSeq   uint64            // what they are true of
 	Entries  []threading.Entry // new or with changed flags, by ascending UID
 	Expunged []uint32          // ascending
+	// Incomplete: the store no longer knows all that was expunged after since.
+	// What is gone then shows only by comparison with all UIDs.
+	Incomplete bool
 }
 
 // Changes returns what happened after since, all of one moment. An entry that
 // came and went in between is among Expunged.
 func (s *Store) Changes(ctx context.Context, memberID, mailboxID threading.ID, since uint64) (Changes, error) {
 	var c Changes
-	err := s.snapshot(ctx, []string{readModSeq, readChanged, readExpunged}, func(r *reader) (err error) {
+	err := s.snapshot(ctx, []string{readModSeq, readKept, readChanged, readExpunged}, func(r *reader) (err error) {
+		c = Changes{}
 		if c.ModSeq, err = r.modseq(memberID); err != nil {
+			return err
+		}
+		err = r.rows(readKept, []any{memberID, mailboxID}, func(row scanner) error {
+			var from uint64
+			err := row.Scan(&from)
+			c.Incomplete = since < from
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		args := []any{memberID, mailboxID, since}

@@ -105,13 +105,15 @@ func TestThreadsListsNewestFirst(t *testing.T) {
 	x := newFixture(t)
 	sam, tess := x.member("sam"), x.member("tess")
 	var made []threading.ID
-	for range 5 {
-		x.clock.advance(time.Second)
+	for i := range 7 {
+		if i%3 == 0 { // several were last written to in the same millisecond
+			x.clock.advance(time.Second)
+		}
 		made = append(made, x.file(x.start(sam, tess, "hello"))[0].ThreadID)
 	}
 	var got []threading.ID
-	for before := (time.Time{}); ; {
-		list, err := x.Threads(x.ctx, before, 2)
+	for after := (threading.Thread{}); ; {
+		list, err := x.Threads(x.ctx, after, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +122,7 @@ func TestThreadsListsNewestFirst(t *testing.T) {
 		}
 		for _, v := range list {
 			got = append(got, v.Thread.ID)
-			before = v.Thread.LastAt
+			after = v.Thread
 			if len(v.Participants) != 2 {
 				t.Errorf("participants %+v", v.Participants)
 			}

@@ -33,14 +33,16 @@ type Delivery struct {
 	DueAt      time.Time
 	LeasedTill time.Time
 	LastError  string // a person's words, never an address
+	// Lease is whose the row is: it ends when another takes the row.
+	Lease threading.ID
 }
 
-const queueColumns = "id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error"
+const queueColumns = "id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error, lease"
 
 func scanDelivery(r scanner) (Delivery, error) {
 	var d Delivery
 	var created, due, leased int64
-	err := r.Scan(&d.ID, &d.Kind, &d.MemberID, &d.ItemID, &d.ThreadID, &d.Header, &d.BodyID, &d.Attempts, &created, &due, &leased, &d.LastError)
+	err := r.Scan(&d.ID, &d.Kind, &d.MemberID, &d.ItemID, &d.ThreadID, &d.Header, &d.BodyID, &d.Attempts, &created, &due, &leased, &d.LastError, &d.Lease)
 	d.CreatedAt, d.DueAt, d.LeasedTill = fromMillis(created), fromMillis(due), fromMillis(leased)
 	return d, err
 }
@@ -62,7 +64,8 @@ func (s *Store) EnqueueOperator(ctx context.Context, header []byte, body threadi
 
 // Lease takes up to n due rows for the given time. While a row is leased it is
 // due when the lease runs out: nobody else takes it before, and a worker that
-// crashes loses it.
+// crashes loses it. A worker that needs longer extends the lease. Attempts
+// counts this one.
 func (s *Store) Lease(ctx context.Context, n int, lease time.Duration) ([]Delivery, error) {
 	// Looking is cheap and needs no commit.
 	now := s.o.Now()
@@ -72,12 +75,12 @@ func (s *Store) Lease(ctx context.Context, n int, lease time.Duration) ([]Delive
 		return nil, fmt.Errorf("look at the queue: %w", err)
 	}
 	var list []Delivery
-	till := millis(now.Add(lease))
+	till, owner := millis(now.Add(lease)), s.o.IDs.Next()
 	err := s.c.commit(ctx, func(t *tx) error {
 		list = nil
 		err := t.rows("SELECT "+queueColumns+" FROM queue WHERE due_at <= ? ORDER BY due_at LIMIT ?", []any{millis(now), n}, func(r scanner) error {
 			d, err := scanDelivery(r)
-			d.LeasedTill = fromMillis(till)
+			d.LeasedTill, d.Lease = fromMillis(till), owner
 			d.Attempts++
 			list = append(list, d)
 			return err
@@ -86,7 +89,7 @@ func (s *Store) Lease(ctx context.Context, n int, lease time.Duration) ([]Delive
 			return err
 		}
 		for _, d := range list {
-			if _, err := t.exec("UPDATE queue SET due_at = ?, leased_till = ?, attempts = attempts + 1 WHERE id = ?", till, till, d.ID); err != nil {
+			if _, err := t.exec("UPDATE queue SET due_at = ?, leased_till = ?, lease = ?, attempts = attempts + 1 WHERE id = ?", till, till, owner, d.ID); err != nil {
 				return err
 			}
 		}
@@ -98,7 +101,33 @@ func (s *Store) Lease(ctx context.Context, n int, lease time.Duration) ([]Delive
 	return list, nil
 }
 
-// Done removes rows: delivered, or given up for good.
+// Extend renews the leases of rows, which then run for the given time from now,
+// and returns those rows that are still the caller's.
+func (s *Store) Extend(ctx context.Context, lease time.Duration, rows ...Delivery) ([]Delivery, error) {
+	var held []Delivery
+	till := millis(s.o.Now().Add(lease))
+	err := s.c.commit(ctx, func(t *tx) error {
+		held = nil
+		for _, d := range rows {
+			n, err := t.exec("UPDATE queue SET due_at = ?, leased_till = ? WHERE id = ? AND lease = ? AND lease != 0", till, till, d.ID, d.Lease)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				d.LeasedTill = fromMillis(till)
+				held = append(held, d)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("extend leases: %w", err)
+	}
+	return held, nil
+}
+
+// Done removes rows: delivered, or given up for good. That holds whoever has
+// them now.
 func (s *Store) Done(ctx context.Context, ids ...threading.ID) error {
 	return s.c.commit(ctx, func(t *tx) error {
 		for _, id := range ids {
@@ -110,10 +139,20 @@ func (s *Store) Done(ctx context.Context, ids ...threading.ID) error {
 	})
 }
 
-// Retry releases a row until due, with the reason.
-func (s *Store) Retry(ctx context.Context, id threading.ID, due time.Time, reason string) error {
+// Retry releases a row that was tried, until due, with the reason. A row that
+// another has taken meanwhile is left to that one.
+func (s *Store) Retry(ctx context.Context, row Delivery, due time.Time, reason string) error {
 	return s.c.commit(ctx, func(t *tx) error {
-		_, err := t.exec("UPDATE queue SET due_at = ?, leased_till = 0, last_error = ? WHERE id = ?", millis(due), reason, id)
+		_, err := t.exec("UPDATE queue SET due_at = ?, leased_till = 0, lease = 0, last_error = ? WHERE id = ? AND lease = ?", millis(due), reason, row.ID, row.Lease)
+		return err
+	})
+}
+
+// GiveBack releases a row that was not tried: it is due then and as often tried
+// as it was before the lease.
+func (s *Store) GiveBack(ctx context.Context, row Delivery, due time.Time) error {
+	return s.c.commit(ctx, func(t *tx) error {
+		_, err := t.exec("UPDATE queue SET due_at = ?, leased_till = 0, lease = 0, attempts = attempts - 1 WHERE id = ? AND lease = ? AND lease != 0", millis(due), row.ID, row.Lease)
 		return err
 	})
 }
@@ -141,10 +180,10 @@ func (s *Store) RetryNow(ctx context.Context, id threading.ID) (int, error) {
 		var err error
 		t.queued = true
 		if id == 0 {
-			n, err = t.exec("UPDATE queue SET due_at = ? WHERE leased_till <= ? AND due_at > ?", now, now, now)
+			n, err = t.exec("UPDATE queue SET due_at = ?, leased_till = 0, lease = 0 WHERE leased_till <= ? AND due_at > ?", now, now, now)
 			return err
 		}
-		n, err = t.exec("UPDATE queue SET due_at = ? WHERE id = ? AND leased_till <= ?", now, id, now)
+		n, err = t.exec("UPDATE queue SET due_at = ?, leased_till = 0, lease = 0 WHERE id = ? AND leased_till <= ?", now, id, now)
 		return changed(n, err)
 	})
 	return int(n), err

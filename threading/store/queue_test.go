@@ -74,9 +74,12 @@ func TestLeaseAndExpiry(t *testing.T) {
 func TestDoneAndRetry(t *testing.T) {
 	x := newFixture(t)
 	rows := x.queueRows(3)
-	x.lease(3, time.Minute)
+	leased, err := x.Lease(x.ctx, 3, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
 	due := x.clock.Now().Add(30 * time.Second)
-	if err := errors.Join(x.Done(x.ctx, rows[0], rows[1]), x.Retry(x.ctx, rows[2], due, "the server was busy")); err != nil {
+	if err := errors.Join(x.Done(x.ctx, rows[0], rows[1]), x.Retry(x.ctx, leased[2], due, "the server was busy")); err != nil {
 		t.Fatal(err)
 	}
 	list, err := x.Queue(x.ctx, 10)
@@ -99,7 +102,7 @@ func TestDoneAndRetry(t *testing.T) {
 	if _, err := x.NextDue(x.ctx); !errors.Is(err, ErrNotFound) {
 		t.Errorf("next due of an empty queue: %v", err)
 	}
-	if err := errors.Join(x.Done(x.ctx, rows[2]), x.Done(x.ctx), x.Retry(x.ctx, rows[2], due, "late")); err != nil {
+	if err := errors.Join(x.Done(x.ctx, rows[2]), x.Done(x.ctx), x.Retry(x.ctx, leased[2], due, "late")); err != nil {
 		t.Errorf("a row that is gone: %v", err)
 	}
 }
@@ -110,7 +113,7 @@ func TestDropAndRetryNow(t *testing.T) {
 	x.lease(1, time.Minute)
 	later := x.clock.Now().Add(time.Hour)
 	for _, id := range rows[1:] {
-		if err := x.Retry(x.ctx, id, later, "busy"); err != nil {
+		if err := x.Retry(x.ctx, Delivery{ID: id}, later, "busy"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -139,8 +139,15 @@ func TestSweepKeepsTheNewestTombstones(t *testing.T) {
 		t.Errorf("%d tombstones are left", left)
 	}
 	ch, err := x.Changes(x.ctx, mb.MemberID, mb.ID, 100+n-51)
-	if err != nil || len(ch.Expunged) != 50 || ch.Expunged[49] != n {
-		t.Errorf("%d expunged, %v", len(ch.Expunged), err)
+	if err != nil || len(ch.Expunged) != 50 || ch.Expunged[49] != n || ch.Incomplete {
+		t.Errorf("%d expunged, incomplete: %v, %v", len(ch.Expunged), ch.Incomplete, err)
+	}
+	swept := uint64(100 + n - keptTombstones - 1) // the last that is gone
+	for _, since := range []uint64{swept - 1, swept} {
+		ch, err := x.Changes(x.ctx, mb.MemberID, mb.ID, since)
+		if err != nil || len(ch.Expunged) != keptTombstones || ch.Incomplete != (since < swept) {
+			t.Errorf("since %d: %d expunged, incomplete: %v, %v", since, len(ch.Expunged), ch.Incomplete, err)
+		}
 	}
 	st, err := x.MailboxStatus(x.ctx, mb.MemberID, mb.ID)
 	if err != nil || st.HighestModSeq != 100+n-1 {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/stagedoor/stagedoor/threading"
 )
@@ -108,14 +107,15 @@ func (s *Store) ThreadOf(ctx context.Context, messageID threading.ID) (threading
 }
 
 // Threads lists threads with their participants, the most recent message
-// first, before the given time (zero: from the newest), at most limit.
-func (s *Store) Threads(ctx context.Context, before time.Time, limit int) ([]threading.ThreadView, error) {
-	end := int64(1<<63 - 1)
-	if !before.IsZero() {
-		end = millis(before)
+// first, at most limit. It goes on after the given thread, as that was when it
+// was listed; zero: from the newest.
+func (s *Store) Threads(ctx context.Context, after threading.Thread, limit int) ([]threading.ThreadView, error) {
+	end, id := int64(1<<63-1), threading.ID(1<<63-1)
+	if after.ID != 0 {
+		end, id = millis(after.LastAt), after.ID
 	}
 	var list []threading.ThreadView
-	err := s.rows(ctx, "SELECT "+threadColumns+" WHERE t.last_at < ? ORDER BY t.last_at DESC, t.id DESC LIMIT ?", []any{end, limit}, func(r scanner) error {
+	err := s.rows(ctx, "SELECT "+threadColumns+" WHERE (t.last_at, t.id) < (?, ?) ORDER BY t.last_at DESC, t.id DESC LIMIT ?", []any{end, id, limit}, func(r scanner) error {
 		v, err := scanThread(r)
 		list = append(list, v)
 		return err

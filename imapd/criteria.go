@@ -88,27 +88,27 @@ func (q *query) scope() threading.UIDSet {
 	return threading.UIDSet{{First: 1, Last: 1<<32 - 1}}
 }
 
-// want says what has to be read beside the entries. A body's signature is
-// asked for the one text that is searched for; with several it would not say
-// which of them it rules out.
+// want says what has to be read beside the entries. Texts are read one by one,
+// where header and entry leave it open whether a message matches.
 func (q *query) want() store.Want {
 	var w store.Want
-	needles := map[string]bool{}
 	q.each(func(q *query) {
 		w.Header = w.Header || len(q.headers) > 0 || len(q.text) > 0 || !q.sentSince.IsZero() || !q.sentBefore.IsZero()
-		for _, list := range [][]string{q.body, q.text} {
-			for _, needle := range list {
-				w.Text = true
-				needles[needle] = true
-			}
-		}
 	})
-	if len(needles) == 1 {
-		for needle := range needles {
-			w.TextNeedles = []string{needle}
-		}
-	}
 	return w
+}
+
+// texts are the needles that are looked for in bodies. A body's signature is
+// asked for them if there is one only; with several it would not say which of
+// them it rules out.
+func (q *query) texts() []string {
+	var list []string
+	q.each(func(q *query) { list = append(append(list, q.body...), q.text...) })
+	slices.Sort(list)
+	if list = slices.Compact(list); len(list) > 1 {
+		return nil
+	}
+	return list
 }
 
 // each calls f for the query and all that are nested in it.
@@ -127,6 +127,18 @@ func (q *query) each(f func(*query)) {
 type candidate struct {
 	*store.Scanned
 	folded []field // decoded when first asked for
+	// load reads the text, or nothing if no needle is in it; nil: it was read.
+	load func() (text string, ruledOut bool, err error)
+	err  error // of load
+}
+
+// inBody reports whether the text has a needle.
+func (m *candidate) inBody(needle string) bool {
+	if m.load != nil {
+		m.Text, _, m.err = m.load()
+		m.load = nil
+	}
+	return m.err == nil && strings.Contains(m.Text, needle)
 }
 
 func (m *candidate) fields() []field {
@@ -183,14 +195,13 @@ func (q *query) matchesHeaders(m *candidate) bool {
 
 // matchesText compares the text of the body, or of body and header.
 func (q *query) matchesText(m *candidate) bool {
-	inBody := func(needle string) bool { return !m.TextRuledOut && strings.Contains(m.Text, needle) }
 	for _, needle := range q.body {
-		if !inBody(needle) {
+		if !m.inBody(needle) {
 			return false
 		}
 	}
 	for _, needle := range q.text {
-		if !slices.ContainsFunc(m.fields(), func(f field) bool { return strings.Contains(f.value, needle) }) && !inBody(needle) {
+		if !slices.ContainsFunc(m.fields(), func(f field) bool { return strings.Contains(f.value, needle) }) && !m.inBody(needle) {
 			return false
 		}
 	}

@@ -37,13 +37,15 @@ func finds(t testing.TB, c *imap.SearchCriteria, m *store.Scanned) bool {
 	if !want.Header {
 		x.Header = nil
 	}
-	for _, needle := range want.TextNeedles {
-		x.TextRuledOut = x.TextRuledOut || !threading.NewSignature(x.Text).MayContain(needle)
+	text, ruledOut := x.Text, false
+	for _, needle := range q.texts() {
+		ruledOut = ruledOut || !threading.NewSignature(text).MayContain(needle)
 	}
-	if !want.Text || x.TextRuledOut {
-		x.Text = ""
+	if ruledOut {
+		text = ""
 	}
-	return q.matches(&candidate{Scanned: &x})
+	x.Text = ""
+	return q.matches(&candidate{Scanned: &x, load: func() (string, bool, error) { return text, ruledOut, nil }})
 }
 
 func TestCriteria(t *testing.T) {

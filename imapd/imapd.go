@@ -11,7 +11,7 @@
 // the UIDs of the selected mailbox as its client knows them, by sequence
 // number, and the mod-sequence that they are true of: 4 octets a message. All
 // else is read from the store when it is asked for; a message is streamed,
-// never held, and of header blocks at most maxBatch octets are held at once.
+// never held, and of header blocks at most what store.Scan reads at once.
 //
 // # Changes
 //

@@ -1,6 +1,8 @@
 package imapd
 
 import (
+	"errors"
+
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -11,18 +13,24 @@ import (
 // is compared as threading.Fold folds it: without regard to case and accents,
 // in whatever charset it was written. What the entries alone can tell is
 // answered from them; header blocks and texts are read only where the criteria
-// ask for them.
+// ask for them, and only of the messages that the index does not rule out.
 func (s *Session) Search(byUID bool, c *imap.SearchCriteria, o *imap.SearchOptions) (*imap.SearchData, error) {
 	q, err := s.compile(c, 0)
 	if err != nil {
 		return nil, err
 	}
+	scope, err := s.narrow(q, q.scope())
+	if err != nil {
+		return nil, err
+	}
 	var found []uint32
-	err = s.scan(q.scope(), q.want(), func(x *store.Scanned) error {
-		if q.matches(&candidate{Scanned: x}) {
+	texts := q.texts()
+	err = s.scan(scope, q.want(), func(x *store.Scanned) error {
+		m := &candidate{Scanned: x, load: func() (string, bool, error) { return s.store().Text(s.ctx, x.BodyID, texts) }}
+		if q.matches(m) {
 			found = append(found, x.UID)
 		}
-		return s.ctx.Err()
+		return errors.Join(m.err, s.ctx.Err())
 	})
 	if err != nil {
 		return nil, err

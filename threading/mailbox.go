@@ -1,6 +1,7 @@
 package threading
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -140,6 +141,37 @@ func (s UIDSet) Contains(uid uint32) bool {
 		return 0
 	})
 	return ok
+}
+
+// Intersect returns what is in both sets.
+func (s UIDSet) Intersect(o UIDSet) UIDSet {
+	var out UIDSet
+	for i, j := 0, 0; i < len(s) && j < len(o); {
+		if first, last := max(s[i].First, o[j].First), min(s[i].Last, o[j].Last); first <= last {
+			out = append(out, UIDRange{first, last})
+		}
+		if s[i].Last < o[j].Last {
+			i++
+		} else {
+			j++
+		}
+	}
+	return out
+}
+
+// Union returns what is in either set.
+func (s UIDSet) Union(o UIDSet) UIDSet {
+	all := slices.Concat(s, o)
+	slices.SortFunc(all, func(a, b UIDRange) int { return cmp.Compare(a.First, b.First) })
+	out := all[:0]
+	for _, r := range all {
+		if n := len(out); n > 0 && (out[n-1].Last >= r.First || out[n-1].Last+1 == r.First) {
+			out[n-1].Last = max(out[n-1].Last, r.Last)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // FlagOp is how STORE changes flags.

@@ -50,6 +50,7 @@ type tx struct {
 	c       *committer
 	modseqs map[threading.ID]uint64 // members touched, with their new mod-sequence
 	queued  bool                    // rows were added to the queue
+	added   map[mailboxKey]int      // entries added
 }
 
 // commit runs f in a transaction, shared with others, and returns when it is

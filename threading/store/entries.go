@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -30,7 +32,7 @@ const slice = 500
 // Entries calls f for each entry in the set, by ascending UID, until f returns
 // an error, which it returns.
 func (s *Store) Entries(ctx context.Context, memberID, mailboxID threading.ID, set threading.UIDSet, f func(threading.Entry) error) error {
-	return inSlices(set, func(first, last uint32) (next uint32, err error) {
+	return inSlices(set, skipEntries, func(first, last uint32) (next uint32, err error) {
 		list := make([]threading.Entry, 0, 64)
 		err = s.rows(ctx, "SELECT "+entryColumns+" FROM entries e WHERE e.member_id = ? AND e.mailbox_id = ? AND e.uid BETWEEN ? AND ? ORDER BY e.uid LIMIT ?",
 			[]any{memberID, mailboxID, first, last, slice}, func(r scanner) error {
@@ -56,20 +58,28 @@ func (s *Store) Entries(ctx context.Context, memberID, mailboxID threading.ID, s
 	})
 }
 
+// How many entries between two ranges are read and left out rather than looked
+// over by a query of its own: alone, and with their header blocks.
+const (
+	skipEntries = 16
+	skipHeaders = 1
+)
+
 // inSlices calls read for ranges that cover the set. read returns where to go
-// on within the range, zero if it has read it all. A set of many small ranges
-// is read as one range, and the caller leaves out what is not in the set.
-func inSlices(set threading.UIDSet, read func(first, last uint32) (next uint32, err error)) error {
-	if len(set) > 8 {
-		set = threading.UIDSet{{First: set[0].First, Last: set[len(set)-1].Last}}
-	}
-	for _, r := range set {
-		for first := r.First; ; {
-			next, err := read(first, r.Last)
+// on within the range, zero if it has read it all. Ranges that are close
+// together are read as one, and the caller leaves out what is not in the set.
+func inSlices(set threading.UIDSet, skip uint32, read func(first, last uint32) (next uint32, err error)) error {
+	for i := 0; i < len(set); {
+		first, last := set[i].First, set[i].Last
+		for i++; i < len(set) && set[i].First-last-1 <= skip; i++ {
+			last = set[i].Last
+		}
+		for {
+			next, err := read(first, last)
 			if err != nil {
 				return err
 			}
-			if next == 0 || next > r.Last {
+			if next == 0 || next > last {
 				break
 			}
 			first = next
@@ -81,27 +91,30 @@ func inSlices(set threading.UIDSet, read func(first, last uint32) (next uint32, 
 // Want says what Scan reads beside the entry.
 type Want struct {
 	Header bool
-	// Text: the body's search text. TextNeedles (folded) are asked of the
-	// body's signature first: if one can't be in it, the text is not read.
-	Text        bool
-	TextNeedles []string
+	Text   bool // the body's search text
 }
 
 // Scanned is an entry with what was wanted.
 type Scanned struct {
 	threading.Entry
-	Header       []byte
-	Text         string
-	TextRuledOut bool // Text was not read: a needle can't be in it
+	Header []byte
+	Text   string
 }
 
-// scanSlice is how many entries with texts are read at once.
-const scanSlice = 100
+// Bounds of what Scan holds at once: entries, and octets of their header
+// blocks, but for the last one's.
+const (
+	scanSlice  = 100
+	scanOctets = 1 << 20
+)
 
-// Scan is Entries with header blocks and search texts, for SEARCH.
+// Scan is Entries with header blocks and search texts, for SEARCH and FETCH.
 func (s *Store) Scan(ctx context.Context, memberID, mailboxID threading.ID, set threading.UIDSet, want Want, f func(Scanned) error) error {
-	return inSlices(set, func(first, last uint32) (next uint32, err error) {
-		list, err := s.scanRange(ctx, memberID, mailboxID, first, last, want)
+	if !want.Header && !want.Text {
+		return s.Entries(ctx, memberID, mailboxID, set, func(e threading.Entry) error { return f(Scanned{Entry: e}) })
+	}
+	return inSlices(set, skipHeaders, func(first, last uint32) (next uint32, err error) {
+		list, more, err := s.scanRange(ctx, memberID, mailboxID, first, last, want)
 		if err != nil {
 			return 0, fmt.Errorf("search the mailbox: %w", err)
 		}
@@ -109,57 +122,72 @@ func (s *Store) Scan(ctx context.Context, memberID, mailboxID threading.ID, set 
 			if !set.Contains(x.UID) {
 				continue
 			}
-			if want.Text && !x.TextRuledOut {
-				c, err := s.Content(ctx, x.BodyID, true)
-				if err != nil {
-					return 0, fmt.Errorf("read the search text: %w", err)
+			if want.Text {
+				if x.Text, _, err = s.Text(ctx, x.BodyID, nil); err != nil {
+					return 0, err
 				}
-				x.Text = c.Text
 			}
 			if err := f(x); err != nil {
 				return 0, err
 			}
 		}
-		if len(list) < scanSlice {
+		if !more {
 			return 0, nil
 		}
 		return list[len(list)-1].UID + 1, nil
 	})
 }
 
-func (s *Store) scanRange(ctx context.Context, member, mailbox threading.ID, first, last uint32, want Want) ([]Scanned, error) {
-	columns, from := entryColumns, " FROM entries e"
+// scanRange reads as many entries as its bounds allow. more: there may be more.
+func (s *Store) scanRange(ctx context.Context, member, mailbox threading.ID, first, last uint32, want Want) (list []Scanned, more bool, err error) {
+	query := "SELECT " + entryColumns + " FROM entries e"
 	if want.Header {
-		columns += ", i.header"
-		from += " JOIN items i ON i.member_id = e.member_id AND i.id = e.item_id"
+		query = "SELECT " + entryColumns + ", i.header FROM entries e JOIN items i ON i.member_id = e.member_id AND i.id = e.item_id"
 	}
-	if want.Text {
-		columns += ", b.signature"
-		from += " JOIN bodies b ON b.id = e.body_id"
-	}
-	list := make([]Scanned, 0, scanSlice)
-	err := s.rows(ctx, "SELECT "+columns+from+" WHERE e.member_id = ? AND e.mailbox_id = ? AND e.uid BETWEEN ? AND ? ORDER BY e.uid LIMIT ?",
-		[]any{member, mailbox, first, last, scanSlice}, func(r scanner) error {
+	octets := 0
+	err = s.rows(ctx, query+" WHERE e.member_id = ? AND e.mailbox_id = ? AND e.uid BETWEEN ? AND ? ORDER BY e.uid LIMIT ?",
+		[]any{member, mailbox, first, last, scanSlice}, func(r scanner) (err error) {
 			var x Scanned
-			var signature sql.RawBytes
-			var more []any
 			if want.Header {
-				more = append(more, &x.Header)
-			}
-			if want.Text {
-				more = append(more, &signature)
-			}
-			var err error
-			if x.Entry, err = scanEntry(r, more...); err != nil {
-				return err
-			}
-			for _, needle := range want.TextNeedles {
-				x.TextRuledOut = x.TextRuledOut || want.Text && !threading.Signature(signature).MayContain(needle)
+				x.Entry, err = scanEntry(r, &x.Header)
+			} else {
+				x.Entry, err = scanEntry(r)
 			}
 			list = append(list, x)
-			return nil
+			if octets += len(x.Header); err == nil && octets > scanOctets {
+				err = errEnough
+			}
+			return err
 		})
-	return list, err
+	if errors.Is(err, errEnough) {
+		return list, true, nil
+	}
+	return list, len(list) == scanSlice, err
+}
+
+// errEnough ends a scan that has found what it needs.
+var errEnough = errors.New("enough")
+
+// Text returns a body's search text. If the body's signature says that one of
+// the needles (folded) is not in it, the text is not read. ErrNotFound.
+func (s *Store) Text(ctx context.Context, bodyID threading.ID, needles []string) (text string, ruledOut bool, err error) {
+	err = s.rows(ctx, "SELECT signature, text FROM bodies WHERE id = ?", []any{bodyID}, func(r scanner) error {
+		var signature, packed sql.RawBytes
+		if err := r.Scan(&signature, &packed); err != nil {
+			return err
+		}
+		ruledOut = slices.ContainsFunc(needles, func(needle string) bool { return !threading.Signature(signature).MayContain(needle) })
+		if ruledOut {
+			return nil
+		}
+		b, err := decompress(packed)
+		text = string(b)
+		return err
+	})
+	if err != nil {
+		return "", false, fmt.Errorf("read the search text: %w", err)
+	}
+	return text, ruledOut, nil
 }
 
 // What snapshots read.

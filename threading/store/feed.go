@@ -108,6 +108,11 @@ func (s *Store) publish(t *tx) {
 	if t.queued {
 		s.wakeQueue()
 	}
+	if s.o.Follow {
+		for mailbox, n := range t.added {
+			s.packer.note(mailbox, n)
+		}
+	}
 }
 
 func (s *Store) wakeQueue() {

@@ -214,5 +214,14 @@ func (t *tx) addEntry(member, mailbox threading.ID, e threading.Entry) error {
 	if err != nil {
 		return fmt.Errorf("write the entry: %w", err)
 	}
+	t.noteAdded(mailboxKey{member, mailbox}, 1)
 	return nil
+}
+
+// noteAdded counts entries for the index's packer.
+func (t *tx) noteAdded(k mailboxKey, n int) {
+	if t.added == nil {
+		t.added = map[mailboxKey]int{}
+	}
+	t.added[k] += n
 }

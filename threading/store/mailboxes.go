@@ -238,7 +238,7 @@ func (s *Store) DeleteMailbox(ctx context.Context, memberID threading.ID, name s
 		if _, err := t.modseq(memberID); err != nil {
 			return err
 		}
-		for _, table := range []string{"entries", "tombstones"} {
+		for _, table := range []string{"entries", "tombstones", "index_blocks", "index_slices", "annotations"} {
 			if _, err := t.exec("DELETE FROM "+table+" WHERE member_id = ? AND mailbox_id = ?", memberID, mb.ID); err != nil {
 				return err
 			}

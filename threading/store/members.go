@@ -133,7 +133,7 @@ func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
 }
 
 // erased are the tables that hold what is a member's own.
-var erased = []string{"addresses", "credentials", "entries", "tombstones", "items", "mailboxes", "client_ids", "queue", "held", "address_requests", "blocks", "mutes", "sessions", "signin_links", "member_state"}
+var erased = []string{"addresses", "credentials", "entries", "tombstones", "items", "mailboxes", "client_ids", "queue", "held", "address_requests", "blocks", "mutes", "sessions", "signin_links", "index_blocks", "index_slices", "annotations", "member_state"}
 
 // RemoveMember erases a member's addresses, credentials, mailboxes, queue rows
 // and held messages. The row stays, without handle and name: threads refer to

@@ -73,6 +73,7 @@ type Store struct {
 	wake   chan struct{}
 	stop   context.CancelFunc
 	ground groundCrew
+	packer packer
 
 	validity atomic.Uint32 // the last UIDVALIDITY given to a member's own mailbox
 }
@@ -101,6 +102,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{o: o, wake: make(chan struct{}, 1)}
 	s.feed.init()
+	s.packer.init()
 	if err := makeFile(path); err != nil {
 		return nil, err
 	}

@@ -33,6 +33,7 @@ func (g *groundCrew) start(ctx context.Context, s *Store) {
 	}
 	g.wg.Go(func() { s.follow(ctx) })
 	g.wg.Go(func() { s.sweepUntil(ctx) })
+	g.wg.Go(func() { s.packUntil(ctx) })
 }
 
 func (g *groundCrew) wait() { g.wg.Wait() }

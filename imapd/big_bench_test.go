@@ -1,0 +1,42 @@
+package imapd
+
+import (
+	"testing"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// BenchmarkSearch100k searches a mailbox of 100,000 messages; beside it are
+// those of others that STAGEDOOR_BESIDE asks for, in thousands.
+func BenchmarkSearch100k(b *testing.B) {
+	x := newBig(b, 100_000)
+	x.beside()
+	x.pack()
+	s := x.session()
+	text := func(t ...string) *imap.SearchCriteria { return &imap.SearchCriteria{Text: t} }
+	for _, c := range []struct {
+		name     string
+		criteria *imap.SearchCriteria
+		found    uint32
+	}{
+		{"TEXT of one message", text("number n77777n"), 1},
+		{"TEXT of none", text("zamboni"), 0},
+		{"TEXT of 1 percent", text("Production 13"), 1031},
+		{"TEXT of two words", text("Role 13", "n1300"), 1},
+		{"FROM", &imap.SearchCriteria{Header: []imap.SearchCriteriaHeaderField{{Key: "From", Value: "castïng 49"}}}, 2000},
+		{"Message-ID", &imap.SearchCriteria{Header: []imap.SearchCriteriaHeaderField{{Key: "Message-ID", Value: "<m4711@msg.example.com>"}}}, 1},
+		{"UNSEEN", &imap.SearchCriteria{NotFlag: []imap.Flag{imap.FlagSeen}}, 100_000},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				d, err := s.Search(true, c.criteria, &imap.SearchOptions{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if d.Count != c.found {
+					b.Fatalf("%d found, want %d", d.Count, c.found)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,147 @@
+package imapd
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/mimetree"
+	"github.com/stagedoor/stagedoor/threading/seal"
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// big is a member with a mailbox of many messages.
+type big struct {
+	testing.TB
+	store *store.Store
+	path  string
+	tess  threading.Member
+	inbox threading.Mailbox
+}
+
+func newBig(t testing.TB, messages int) *big {
+	t.Helper()
+	b := &big{TB: t, path: filepath.Join(t.TempDir(), "stagedoor.db")}
+	k, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.store, err = store.Open(t.Context(), store.Options{DSN: "sqlite:" + b.path, Keyring: k, IDs: threading.NewIDSource()}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.store.Close() })
+	if b.tess, err = b.store.AddMember(t.Context(), threading.Member{Handle: "tess", Name: "Tess"}, []string{"tess@mail.example"}); err != nil {
+		t.Fatal(err)
+	}
+	if b.inbox, err = b.store.Mailbox(t.Context(), b.tess.ID, threading.Inbox); err != nil {
+		t.Fatal(err)
+	}
+	b.fill(messages)
+	return b
+}
+
+// session is a session with INBOX open.
+func (b *big) session() *Session {
+	b.Helper()
+	s := New(Options{Store: b.store, MaxMessageSize: 1 << 20}).NewSession(netip.Addr{})
+	s.member, s.checked, s.feed = b.tess, time.Now(), b.store.Subscribe(b.tess.ID)
+	b.Cleanup(s.Close)
+	if _, err := s.Select(threading.Inbox, false); err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+var bigWords = strings.Fields("the stage light curtain audition rehearsal costume director monday tuesday evening theatre please confirm whether you could come with the script and bring some friend")
+
+// message is the i-th message: of about 2.5 KB, as the relay writes them, in a
+// thread of four.
+func (b *big) message(i int) ([]byte, string) {
+	thread := i / 4
+	var refs string
+	for r := thread * 4; r < i; r++ {
+		refs += fmt.Sprintf(" <m%d@msg.example.com>", r)
+	}
+	if refs != "" {
+		refs = "References:" + refs + "\r\n"
+	}
+	header := fmt.Appendf(nil, "From: =?utf-8?q?Sam_Cast=C3=AFng_%d?= via Backstage <t-%d@msg.example.com>\r\nTo: \"Tess\" <tess@msg.example.com>\r\nSubject: %sCallback %d for Ophelia\r\nDate: %s\r\nMessage-ID: <m%d@msg.example.com>\r\n%sX-Production: Production %d\r\nX-Role: Role %d\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n",
+		i%50, i%50, strings.Repeat("Re: ", min(1, i%4)), thread, time.Unix(1_750_000_000+int64(i*7919%1_000_000), 0).UTC().Format(time.RFC1123Z), i, refs, i%97, i%31)
+	var body strings.Builder
+	for k := range 300 {
+		body.WriteString(bigWords[(i*7+k*(1+i%5))%len(bigWords)])
+		body.WriteByte(" \n"[k%12/11])
+	}
+	fmt.Fprintf(&body, "number n%dn\r\n", i)
+	return header, body.String()
+}
+
+func (b *big) fill(n int) {
+	b.Helper()
+	var wg sync.WaitGroup
+	const workers = 64
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < n; i += workers {
+				header, body := b.message(i)
+				b.append(header, body)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (b *big) append(header []byte, text string) uint32 {
+	c, err := mimetree.Read(header, strings.NewReader(text))
+	if err != nil {
+		b.Error(err)
+	}
+	body := threading.Body{ID: b.store.IDs().Next(), Size: int64(len(text)), Data: []byte(text), Content: c}
+	_, uid, err := b.store.Append(b.Context(), b.tess.ID, b.inbox.ID, store.NewItem{Header: header, Body: body})
+	if err != nil {
+		b.Error(err)
+	}
+	return uid
+}
+
+func (b *big) pack() {
+	b.Helper()
+	if err := b.store.Pack(b.Context(), b.tess.ID, b.inbox.ID); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// beside puts messages of other members beside: as many as STAGEDOOR_BESIDE
+// says, in thousands.
+func (b *big) beside() {
+	b.Helper()
+	thousands, _ := strconv.Atoi(os.Getenv("STAGEDOOR_BESIDE"))
+	if thousands == 0 {
+		return
+	}
+	db, err := sql.Open("sqlite", "file:"+b.path+"?_pragma=busy_timeout(600000)&_pragma=synchronous(OFF)")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	for k := 1; k <= thousands; k++ {
+		for _, q := range []string{
+			"INSERT INTO bodies SELECT id - ?1, size, structure, signature, text, preview FROM bodies WHERE id IN (SELECT body_id FROM entries WHERE member_id = ?2 AND uid BETWEEN ?3 * 1000 + 1 AND ?3 * 1000 + 1000)",
+			"INSERT INTO items SELECT member_id + 1 + ?1 % 1000, id - ?1, thread_id, message_id, body_id - ?1, body_size, header FROM items WHERE member_id = ?2 AND id IN (SELECT item_id FROM entries WHERE member_id = ?2 AND uid BETWEEN ?3 * 1000 + 1 AND ?3 * 1000 + 1000)",
+			"INSERT INTO entries SELECT member_id + 1 + ?1 % 1000, mailbox_id, uid + ?1 * 1000, item_id - ?1, thread_id, body_id - ?1, header_size, body_size, flags, keywords, modseq, saved_at, placed_at FROM entries WHERE member_id = ?2 AND uid BETWEEN ?3 * 1000 + 1 AND ?3 * 1000 + 1000",
+		} {
+			if _, err := db.Exec(q, k<<40, b.tess.ID, k%90); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}

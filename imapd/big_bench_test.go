@@ -40,3 +40,28 @@ func BenchmarkSearch100k(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSort100k sorts and threads all of a mailbox of 100,000 messages.
+func BenchmarkSort100k(b *testing.B) {
+	x := newBig(b, 100_000)
+	x.pack()
+	s := x.session()
+	for _, by := range [][]SortCriterion{{{Key: "ARRIVAL", Reverse: true}}, {{Key: "DATE"}}, {{Key: "SUBJECT"}, {Key: "DATE"}}, {{Key: "DISPLAYFROM"}, {Key: "SIZE"}}} {
+		b.Run("SORT "+by[0].Key, func(b *testing.B) {
+			for b.Loop() {
+				if got, err := s.Sort(true, by, &imap.SearchCriteria{}); err != nil || len(got) != 100_000 {
+					b.Fatal(len(got), err)
+				}
+			}
+		})
+	}
+	for _, algorithm := range []imap.ThreadAlgorithm{imap.ThreadReferences, threadRefs, imap.ThreadOrderedSubject} {
+		b.Run("THREAD "+string(algorithm), func(b *testing.B) {
+			for b.Loop() {
+				if got, err := s.Thread(true, algorithm, &imap.SearchCriteria{}); err != nil || len(got) != 25_000 {
+					b.Fatal(len(got), err)
+				}
+			}
+		})
+	}
+}

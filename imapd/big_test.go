@@ -26,11 +26,13 @@ type big struct {
 	path  string
 	tess  threading.Member
 	inbox threading.Mailbox
+
+	threads map[threading.ID]bool // that there are
 }
 
 func newBig(t testing.TB, messages int) *big {
 	t.Helper()
-	b := &big{TB: t, path: filepath.Join(t.TempDir(), "stagedoor.db")}
+	b := &big{TB: t, threads: map[threading.ID]bool{}, path: filepath.Join(t.TempDir(), "stagedoor.db")}
 	k, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
 	if err != nil {
 		t.Fatal(err)
@@ -85,32 +87,54 @@ func (b *big) message(i int) ([]byte, string) {
 	return header, body.String()
 }
 
+// fill files the messages from 0 to n-1, a thousand in a transaction.
 func (b *big) fill(n int) {
+	for from := 0; from < n; from += 1000 {
+		var numbers []int
+		for i := from; i < min(n, from+1000); i++ {
+			numbers = append(numbers, i)
+		}
+		b.file(numbers...)
+	}
+}
+
+// file files these messages in one transaction, in that order.
+func (b *big) file(numbers ...int) {
 	b.Helper()
+	filings := make([]threading.Filing, len(numbers))
 	var wg sync.WaitGroup
-	const workers = 64
-	for w := range workers {
+	for w := range 2 {
 		wg.Go(func() {
-			for i := w; i < n; i += workers {
-				header, body := b.message(i)
-				b.append(header, body)
+			for k := w; k < len(numbers); k += 2 {
+				i := numbers[k]
+				header, text := b.message(i)
+				f := &filings[k]
+				thread := threading.ID(1000 + i/4)
+				f.Message = threading.Message{ID: b.store.IDs().Next(), ThreadID: thread, WriterID: b.tess.ID, FiledAt: time.Unix(1_760_000_000+int64(i), 0)}
+				f.Body = b.body(header, text)
+				f.Copies = []threading.Copy{{MemberID: b.tess.ID, Mailbox: threading.UseInbox, Header: header}}
 			}
 		})
 	}
 	wg.Wait()
+	for k := range filings {
+		f := &filings[k]
+		if thread := f.Message.ThreadID; !b.threads[thread] {
+			b.threads[thread] = true
+			f.NewThread = &threading.NewThread{Thread: threading.Thread{ID: thread, Subject: "Callback", StartedBy: b.tess.ID, Status: threading.ThreadOpen}}
+		}
+	}
+	if _, err := b.store.File(b.Context(), filings...); err != nil {
+		b.Fatal(err)
+	}
 }
 
-func (b *big) append(header []byte, text string) uint32 {
+func (b *big) body(header []byte, text string) threading.Body {
 	c, err := mimetree.Read(header, strings.NewReader(text))
 	if err != nil {
 		b.Error(err)
 	}
-	body := threading.Body{ID: b.store.IDs().Next(), Size: int64(len(text)), Data: []byte(text), Content: c}
-	_, uid, err := b.store.Append(b.Context(), b.tess.ID, b.inbox.ID, store.NewItem{Header: header, Body: body})
-	if err != nil {
-		b.Error(err)
-	}
-	return uid
+	return threading.Body{ID: b.store.IDs().Next(), Size: int64(len(text)), Data: []byte(text), Content: c}
 }
 
 func (b *big) pack() {

@@ -88,6 +88,12 @@ func (q *query) scope() threading.UIDSet {
 	return threading.UIDSet{{First: 1, Last: 1<<32 - 1}}
 }
 
+// all reports whether everything matches.
+func (q *query) all() bool {
+	return len(q.sets)+len(q.flags)+len(q.notFlags)+len(q.headers)+len(q.body)+len(q.text)+len(q.not)+len(q.or) == 0 &&
+		q.since.IsZero() && q.before.IsZero() && q.sentSince.IsZero() && q.sentBefore.IsZero() && q.larger == 0 && q.smaller == 0
+}
+
 // want says what has to be read beside the entries. Texts are read one by one,
 // where header and entry leave it open whether a message matches.
 func (q *query) want() store.Want {

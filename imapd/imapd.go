@@ -58,6 +58,7 @@ type Options struct {
 type Server struct {
 	o     Options
 	polls chan struct{} // a place for each session that asks for changes
+	sorts chan struct{} // and for each that sorts or threads
 
 	mu       sync.Mutex
 	sessions map[threading.ID]int
@@ -74,7 +75,7 @@ func New(o Options) *Server {
 	if o.RecheckEvery == 0 {
 		o.RecheckEvery = 5 * time.Minute
 	}
-	return &Server{o: o, polls: make(chan struct{}, maxPolls), sessions: map[threading.ID]int{}}
+	return &Server{o: o, polls: make(chan struct{}, maxPolls), sorts: make(chan struct{}, maxSorts), sessions: map[threading.ID]int{}}
 }
 
 // MaxMessageSize is the largest message that APPEND takes, in octets.

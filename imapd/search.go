@@ -15,9 +15,21 @@ import (
 // answered from them; header blocks and texts are read only where the criteria
 // ask for them, and only of the messages that the index does not rule out.
 func (s *Session) Search(byUID bool, c *imap.SearchCriteria, o *imap.SearchOptions) (*imap.SearchData, error) {
+	found, err := s.find(c)
+	if err != nil {
+		return nil, err
+	}
+	return s.searchData(byUID, found, o), nil
+}
+
+// find returns the UIDs of the messages that match, ascending.
+func (s *Session) find(c *imap.SearchCriteria) ([]uint32, error) {
 	q, err := s.compile(c, 0)
 	if err != nil {
 		return nil, err
+	}
+	if q.all() {
+		return s.box.uids, nil
 	}
 	scope, err := s.narrow(q, q.scope())
 	if err != nil {
@@ -32,10 +44,7 @@ func (s *Session) Search(byUID bool, c *imap.SearchCriteria, o *imap.SearchOptio
 		}
 		return errors.Join(m.err, s.ctx.Err())
 	})
-	if err != nil {
-		return nil, err
-	}
-	return s.searchData(byUID, found, o), nil
+	return found, err
 }
 
 // searchData builds the answer, and saves the result where that is asked for

@@ -93,6 +93,7 @@ type Entry struct {
 	Flags    Flags
 	Keywords []string  // sorted, each once whatever its case
 	SavedAt  time.Time // INTERNALDATE
+	PlacedAt time.Time // when it came into this mailbox (RFC 8514)
 	ItemID   ID
 	ThreadID ID
 	BodyID   ID

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stagedoor/stagedoor/config"
 	"github.com/stagedoor/stagedoor/threading"
@@ -47,7 +46,7 @@ func TestReports(t *testing.T) {
 	defer o.Close()
 	tess, err1 := o.MemberByHandle(ctx, "tess")
 	sam, err2 := o.MemberByHandle(ctx, "sam")
-	threads, err3 := o.Store.Threads(ctx, time.Time{}, 1)
+	threads, err3 := o.Store.Threads(ctx, threading.Thread{}, 1)
 	if err1 != nil || err2 != nil || err3 != nil || len(threads) != 1 {
 		t.Fatal(err1, err2, err3, len(threads))
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -30,7 +31,8 @@ type committer struct {
 	jobs     chan *job
 	done     chan struct{}
 	publish  func(*tx)
-	announce bool // write feed rows for other processes
+	announce bool         // write feed rows for other processes
+	executed atomic.Int64 // statements, for tests of what things cost
 
 	mu     sync.RWMutex // guards closed against senders
 	closed bool
@@ -51,6 +53,7 @@ type tx struct {
 	modseqs map[threading.ID]uint64 // members touched, with their new mod-sequence
 	queued  bool                    // rows were added to the queue
 	added   map[mailboxKey]int      // entries added
+	grown   map[threading.ID]int64  // octets added to members' entries and not written yet
 }
 
 // commit runs f in a transaction, shared with others, and returns when it is
@@ -150,6 +153,9 @@ func (c *committer) attempt(batch []*job) (err error) {
 		if err := j.run(t); err != nil {
 			return err
 		}
+		if err := t.settle(); err != nil {
+			return err
+		}
 		if c.announce {
 			if err := t.announce(); err != nil {
 				return err
@@ -176,6 +182,7 @@ func (c *committer) close() {
 
 // stmt prepares a statement once.
 func (t *tx) stmt(query string) (*sql.Stmt, error) {
+	t.c.executed.Add(1)
 	if s := t.c.stmts[query]; s != nil {
 		return s, nil
 	}
@@ -246,9 +253,10 @@ func (t *tx) modseq(member threading.ID) (uint64, error) {
 		return m, nil
 	}
 	var m uint64
-	if err := t.row("UPDATE member_state SET modseq = modseq + 1 WHERE member_id = ? RETURNING modseq", []any{member}, &m); err != nil {
+	if err := t.row("UPDATE member_state SET modseq = modseq + 1, octets = octets + ? WHERE member_id = ? RETURNING modseq", []any{t.grown[member], member}, &m); err != nil {
 		return 0, err
 	}
+	delete(t.grown, member)
 	if t.modseqs == nil {
 		t.modseqs = map[threading.ID]uint64{}
 	}

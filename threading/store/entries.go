@@ -11,17 +11,17 @@ import (
 	"github.com/stagedoor/stagedoor/threading"
 )
 
-const entryColumns = "e.uid, e.modseq, e.flags, e.keywords, e.saved_at, e.item_id, e.thread_id, e.body_id, e.header_size, e.body_size"
+const entryColumns = "e.uid, e.modseq, e.flags, e.keywords, e.saved_at, e.item_id, e.thread_id, e.body_id, e.header_size, e.body_size, e.placed_at"
 
 func scanEntry(r scanner, more ...any) (threading.Entry, error) {
 	var e threading.Entry
 	var keywords string
-	var saved int64
-	err := r.Scan(append([]any{&e.UID, &e.ModSeq, &e.Flags, &keywords, &saved, &e.ItemID, &e.ThreadID, &e.BodyID, &e.HeaderSize, &e.BodySize}, more...)...)
+	var saved, placed int64
+	err := r.Scan(append([]any{&e.UID, &e.ModSeq, &e.Flags, &keywords, &saved, &e.ItemID, &e.ThreadID, &e.BodyID, &e.HeaderSize, &e.BodySize, &placed}, more...)...)
 	if keywords != "" {
 		e.Keywords = strings.Fields(keywords)
 	}
-	e.SavedAt = fromMillis(saved)
+	e.SavedAt, e.PlacedAt = fromMillis(saved), fromMillis(placed)
 	return e, err
 }
 

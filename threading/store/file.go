@@ -145,7 +145,7 @@ func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 		}
 	}
 	e := threading.Entry{UID: uid, Flags: flags, Keywords: keywords, SavedAt: f.Message.FiledAt, ItemID: f.items[i], ThreadID: thread,
-		BodyID: f.body.id, HeaderSize: int64(len(c.Header)), BodySize: f.body.size}
+		BodyID: f.body.id, HeaderSize: int64(len(c.Header)), BodySize: f.body.size, PlacedAt: f.Message.FiledAt}
 	if err := t.addItem(c.MemberID, f.Message.ID, e, c.Header); err != nil {
 		return err
 	}
@@ -173,10 +173,11 @@ func (t *tx) takeOver(c *threading.Copy, mailbox threading.ID, uid uint32, at ti
 	if err == nil {
 		var had threading.Flags
 		var words string
-		err = t.row("SELECT flags, keywords FROM entries WHERE member_id = ? AND mailbox_id = ? AND uid = ?", []any{c.MemberID, oldMailbox, oldUID}, &had, &words)
+		var size int64
+		err = t.row("SELECT flags, keywords, header_size + body_size FROM entries WHERE member_id = ? AND mailbox_id = ? AND uid = ?", []any{c.MemberID, oldMailbox, oldUID}, &had, &words, &size)
 		if err == nil {
 			flags, keywords = threading.FlagsAdd.Apply(flags, keywords, had, strings.Fields(words))
-			err = t.removeEntries(c.MemberID, oldMailbox, []uint32{oldUID})
+			err = t.removeEntries(c.MemberID, oldMailbox, threading.UIDSet{{First: oldUID, Last: oldUID}}, 0, size)
 		}
 	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -204,13 +205,14 @@ func (t *tx) addItem(member, message threading.ID, e threading.Entry, header []b
 // addEntry writes an entry under a new mod-sequence. Its keywords need not be
 // sorted, nor each there once.
 func (t *tx) addEntry(member, mailbox threading.ID, e threading.Entry) error {
+	t.grow(member, e.Size())
 	modseq, err := t.modseq(member)
 	if err != nil {
 		return fmt.Errorf("count the change: %w", err)
 	}
 	e.Flags, e.Keywords = threading.FlagsReplace.Apply(0, nil, e.Flags, e.Keywords)
-	_, err = t.exec("INSERT INTO entries (member_id, mailbox_id, uid, item_id, thread_id, body_id, header_size, body_size, flags, keywords, modseq, saved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		member, mailbox, e.UID, e.ItemID, e.ThreadID, e.BodyID, e.HeaderSize, e.BodySize, e.Flags, strings.Join(e.Keywords, " "), modseq, millis(e.SavedAt))
+	_, err = t.exec("INSERT INTO entries (member_id, mailbox_id, uid, item_id, thread_id, body_id, header_size, body_size, flags, keywords, modseq, saved_at, placed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		member, mailbox, e.UID, e.ItemID, e.ThreadID, e.BodyID, e.HeaderSize, e.BodySize, e.Flags, strings.Join(e.Keywords, " "), modseq, millis(e.SavedAt), millis(e.PlacedAt))
 	if err != nil {
 		return fmt.Errorf("write the entry: %w", err)
 	}

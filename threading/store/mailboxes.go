@@ -235,6 +235,11 @@ func (s *Store) DeleteMailbox(ctx context.Context, memberID threading.ID, name s
 		if n > 0 {
 			return ErrHasChildren
 		}
+		var octets int64
+		if err := t.row("SELECT COALESCE(SUM(header_size + body_size), 0) FROM entries WHERE member_id = ? AND mailbox_id = ?", []any{memberID, mb.ID}, &octets); err != nil {
+			return err
+		}
+		t.grow(memberID, -octets)
 		if _, err := t.modseq(memberID); err != nil {
 			return err
 		}

@@ -61,6 +61,8 @@ type Options struct {
 	// other processes on the same database are polled for and reach its
 	// subscribers and its queue's workers within about a second.
 	Follow bool
+	// Quota is how many octets a member's clients may fill; zero: no bound.
+	Quota int64
 }
 
 // Store is an open database. It is safe for concurrent use.

@@ -41,6 +41,27 @@ func insert(b []byte, at int, pieces ...[]byte) []byte {
 	return append(append(bytes.Clone(b[:at]), bytes.Join(pieces, nil)...), b[at:]...)
 }
 
+// through takes a file through as an attachment of Jane's.
+func through(t testing.TB, in []byte, typed Typed) ([]byte, *attachment) {
+	t.Helper()
+	a := &attachment{rw: &rewriter{o: Options{Typed: typed, TempDir: t.TempDir()}, id: compile(&jane)}, left: maxInflated}
+	var out bytes.Buffer
+	if err := a.copy(&out, bytes.NewReader(in)); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes(), a
+}
+
+// stripped is a file without its metadata, in which nothing must be left.
+func stripped(t testing.TB, in []byte) []byte {
+	t.Helper()
+	out, a := through(t, in, TypedAllow)
+	if a.hidden || a.sealed {
+		t.Errorf("hidden: %v, sealed: %v", a.hidden, a.sealed)
+	}
+	return out
+}
+
 // TestPictures: metadata goes, every pixel stays.
 func TestPictures(t *testing.T) {
 	var j, p, g bytes.Buffer
@@ -70,10 +91,7 @@ func TestPictures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var out bytes.Buffer
-			if err := stripMetadata(&out, bytes.NewReader(c.in)); err != nil {
-				t.Fatal(err)
-			}
+			out := bytes.NewBuffer(stripped(t, c.in))
 			if bytes.Contains(out.Bytes(), []byte("realmail")) {
 				t.Errorf("metadata is left: %q", out.Bytes())
 			}
@@ -106,10 +124,7 @@ func TestWebP(t *testing.T) {
 	}
 	body := "WEBP" + part("VP8X", "\x0c\x00\x00\x00123456") + part("VP8 ", "pixels") + part("EXIF", secret+"x") + part("XMP ", secret+"y")
 	in := part("RIFF", body)
-	var out bytes.Buffer
-	if err := stripMetadata(&out, strings.NewReader(in)); err != nil {
-		t.Fatal(err)
-	}
+	out := bytes.NewBuffer(stripped(t, []byte(in)))
 	want := part("RIFF", "WEBP"+part("VP8X", "\x00\x00\x00\x00123456")+part("VP8 ", "pixels")+part("JUNK", strings.Repeat("\x00", 26))+part("JUNK", strings.Repeat("\x00", 26)))
 	if out.String() != want {
 		t.Errorf("%q\nwant %q", out.String(), want)
@@ -120,10 +135,7 @@ func TestPDF(t *testing.T) {
 	long := strings.Repeat("stream of the page ", 20000)
 	in := "%PDF-1.4\n" + long + "\n1 0 obj <</Author (Jane \\) (x) " + secret + ") /Creator <FEFF0041> /Title(t)>> endobj\n" + long +
 		"<x:xmpmeta>" + secret + "</x:xmpmeta>\n2 0 obj <</S/URI/URI(mailto:jane)>>"
-	var out bytes.Buffer
-	if err := stripMetadata(&out, strings.NewReader(in)); err != nil {
-		t.Fatal(err)
-	}
+	out := bytes.NewBuffer(stripped(t, []byte(in)))
 	if out.Len() != len(in) || strings.Contains(out.String(), "realmail") || strings.Contains(out.String(), "FEFF") || !strings.Contains(out.String(), "URI(mailto:jane)") || strings.Count(out.String(), long) != 2 {
 		t.Errorf("%d octets of %d", out.Len(), len(in))
 	}

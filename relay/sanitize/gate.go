@@ -354,6 +354,12 @@ func (g *gate) streamMessage(r io.Reader, level, depth int) error {
 	return g.stream(rawField(h, "Content-Type"), rawField(h, "Content-Transfer-Encoding"), rawField(h, "Content-Disposition"), r, level+1, depth+1)
 }
 
+// visibleInside reports whether a part of a kind may hold an address where a
+// reader sees it.
+func visibleInside(kind string) bool {
+	return strings.HasPrefix(kind, "text/") || kind == "application/pdf"
+}
+
 // stdDecode decodes a transfer encoding with the standard library.
 func stdDecode(encoding string, r io.Reader) io.Reader {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {

@@ -1,7 +1,6 @@
 package sanitize
 
 import (
-	"bytes"
 	"encoding/base64"
 	"net/url"
 	"strings"
@@ -282,12 +281,11 @@ func (rw *rewriter) dataImage(rest string) string {
 	if !ok || !isBase64 || !strings.HasPrefix(kind, "image/") || kind == "image/svg+xml" || !isMediaToken(kind) {
 		return ""
 	}
-	raw := decodeBase64(percentDecode(data))
-	var b bytes.Buffer
-	if err := stripMetadata(&b, bytes.NewReader(raw)); err != nil || rw.id.inOctets(b.Bytes()) {
+	clean, ok := rw.stripped(decodeBase64(percentDecode(data)))
+	if !ok {
 		return ""
 	}
-	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(b.Bytes())
+	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(clean)
 }
 
 // isTracker reports whether a remote image is there to be fetched, not seen:

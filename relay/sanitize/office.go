@@ -2,12 +2,19 @@ package sanitize
 
 import (
 	"archive/zip"
-	"bufio"
 	"bytes"
-	"fmt"
+	"errors"
 	"io"
-	"os"
+	"path"
 	"strings"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// Bounds of an office document.
+const (
+	maxOfficeParts = 20000
+	maxOfficeXML   = 32 << 20 // octets of one part
 )
 
 // officeParts are the files in an office document that say who made it, and
@@ -25,35 +32,33 @@ var officeParts = map[string]string{
 <office:document-meta xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" office:version="1.2"><office:meta/></office:document-meta>`,
 }
 
-// copyZip copies a zip file. An office document (OOXML, OpenDocument) loses
-// what says who made it; its other files are copied as they are, still
-// compressed. Another archive is not opened.
-func (rw *rewriter) copyZip(w io.Writer, r *bufio.Reader) error {
-	file, size, done, err := rw.spool(r)
-	if err != nil {
-		return err
-	}
-	defer done()
-	z, err := zip.NewReader(file, size)
+var errDocument = &RefusedError{"An attached document is damaged. Please save it again and send it once more."}
+
+// stripZip copies a zip file. An office document (OOXML, ISO/IEC 29500;
+// OpenDocument, ISO/IEC 26300) loses what says who made it and who worked on
+// it; what has nothing of the kind is copied still compressed. Another archive
+// is not opened, only searched as it is.
+func (a *attachment) stripZip(w io.Writer, b []byte) error {
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
 	if err != nil || !isOffice(z) {
-		_, err := io.Copy(w, io.NewSectionReader(file, 0, size))
+		scan := &scanner{id: a.rw.id, w: w}
+		_, err := scan.Write(b)
+		a.hidden = a.hidden || scan.found
 		return err
 	}
+	if len(z.File) > maxOfficeParts || a.depth > maxWithin {
+		return errBomb
+	}
+	z.RegisterDecompressor(zip.Deflate, func(r io.Reader) io.ReadCloser { return flate.NewReader(r) })
 	out := zip.NewWriter(w)
 	for _, f := range z.File {
-		f.Comment = ""
-		if with, ok := officeParts[f.Name]; ok {
-			part, err := out.CreateHeader(&zip.FileHeader{Name: f.Name, Method: zip.Deflate})
-			if err != nil {
-				return err
-			}
-			if _, err := io.WriteString(part, with); err != nil {
-				return err
-			}
+		if signature(f.Name) {
 			continue
 		}
-		if err := out.Copy(f); err != nil {
-			return refuse("An attached document is damaged. Please save it again and send it once more.")
+		if err := a.copyOfficePart(out, f); errors.Is(err, errBomb) {
+			return err
+		} else if err != nil {
+			return errDocument
 		}
 	}
 	return out.Close()
@@ -68,25 +73,99 @@ func isOffice(z *zip.Reader) bool {
 	return false
 }
 
-// spool makes a stream readable by offset: in memory, or in a file of its own
-// that is unlinked at once.
-func (rw *rewriter) spool(r io.Reader) (file io.ReaderAt, size int64, done func(), err error) {
-	head, err := io.ReadAll(io.LimitReader(r, officeMemory))
+// signature reports whether a part belongs to a digital signature, which
+// names its maker and does not hold for what is changed.
+func signature(name string) bool {
+	return strings.HasPrefix(name, "_xmlsignatures/") || name == "META-INF/documentsignatures.xml" || name == "META-INF/macrosignatures.xml"
+}
+
+// copyOfficePart copies one part, as its rules say.
+func (a *attachment) copyOfficePart(out *zip.Writer, f *zip.File) error {
+	f.Comment = ""
+	if a.holds([]byte(f.Name)) || a.holds(f.Extra) {
+		a.hidden = true
+	}
+	with, fixed := officeParts[f.Name]
+	switch {
+	case fixed:
+		return writePart(out, f, []byte(with))
+	case f.FileInfo().IsDir():
+		return out.Copy(f)
+	case isXMLPart(f.Name):
+		return a.copyXMLPart(out, f)
+	}
+	return a.copyBinaryPart(out, f)
+}
+
+func isXMLPart(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".xml", ".rels", ".vml", ".rdf", ".opf", ".ncx", ".xhtml", ".html", ".svg":
+		return true
+	}
+	return false
+}
+
+// writePart writes a part anew.
+func writePart(out *zip.Writer, f *zip.File, content []byte) error {
+	part, err := out.CreateHeader(&zip.FileHeader{Name: f.Name, Method: zip.Deflate})
 	if err != nil {
-		return nil, 0, nil, err
+		return err
 	}
-	if len(head) < officeMemory {
-		return bytes.NewReader(head), int64(len(head)), func() {}, nil
-	}
-	f, err := os.CreateTemp(rw.o.TempDir, "office-*")
+	_, err = part.Write(content)
+	return err
+}
+
+func (a *attachment) copyXMLPart(out *zip.Writer, f *zip.File) error {
+	r, err := f.Open()
 	if err != nil {
-		return nil, 0, nil, fmt.Errorf("spool an attached document: %w", err)
+		return err
 	}
-	os.Remove(f.Name())
-	size, err = io.Copy(f, io.MultiReader(bytes.NewReader(head), r))
+	defer r.Close()
+	b, err := io.ReadAll(io.LimitReader(budget{r, a}, maxOfficeXML+1))
 	if err != nil {
-		f.Close()
-		return nil, 0, nil, fmt.Errorf("spool an attached document: %w", err)
+		return err
 	}
-	return f, size, func() { f.Close() }, nil
+	if len(b) > maxOfficeXML {
+		return errBomb
+	}
+	changed := a.officeXML(f.Name, b)
+	if bytes.Equal(changed, b) {
+		return out.Copy(f)
+	}
+	return writePart(out, f, changed)
+}
+
+// copyBinaryPart copies a picture or other file in a document without its own
+// metadata: a photograph still says where it was taken.
+func (a *attachment) copyBinaryPart(out *zip.Writer, f *zip.File) error {
+	r, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if strings.HasPrefix(f.Name, "xl/printerSettings/") {
+		b, err := io.ReadAll(io.LimitReader(budget{r, a}, maxProfile))
+		if err != nil {
+			return err
+		}
+		return writePart(out, f, emptyDevMode(b))
+	}
+	part, err := out.CreateHeader(&zip.FileHeader{Name: f.Name, Method: f.Method})
+	if err != nil {
+		return err
+	}
+	return a.within(part, budget{r, a})
+}
+
+// emptyDevMode empties the printer's name and what its driver keeps in
+// Windows' DEVMODE.
+func emptyDevMode(b []byte) []byte {
+	const name, size = 64, 68 // of the name; where the size of the public part stands
+	if len(b) < size+4 {
+		return make([]byte, len(b))
+	}
+	clear(b[:name])
+	public := min(int(b[size])|int(b[size+1])<<8, len(b))
+	clear(b[public:])
+	return b
 }

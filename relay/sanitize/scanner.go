@@ -1,0 +1,81 @@
+package sanitize
+
+import (
+	"io"
+)
+
+// scanner passes octets on and looks for an address of the writer's in them.
+type scanner struct {
+	id     *identity
+	w      io.Writer
+	window []byte // lower case, the end of what passed
+	needs  [][]byte
+	found  bool
+}
+
+// scanKeep is how much of what passed is looked at again with what follows.
+const scanKeep = 512
+
+func (s *scanner) Write(p []byte) (int, error) {
+	n := len(p)
+	if s.needs == nil {
+		s.needs = s.id.rawDomains()
+	}
+	for rest := p; len(rest) > 0 && !s.found; {
+		m := min(len(rest), 32<<10)
+		s.look(rest[:m])
+		rest = rest[m:]
+	}
+	if _, err := s.w.Write(p); err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+func (s *scanner) look(p []byte) {
+	if s.window == nil {
+		s.window = make([]byte, 0, scanKeep+32<<10)
+	}
+	at := len(s.window)
+	s.window = append(s.window, p...)
+	for i, c := range s.window[at:] {
+		if c >= 'A' && c <= 'Z' {
+			s.window[at+i] = c + 'a' - 'A'
+		}
+	}
+	for _, need := range s.needs {
+		eachIndex(s.window, need, func(i int) {
+			if !s.found {
+				s.found = s.id.inOctets(s.window[max(0, i-scanKeep/2):min(len(s.window), i+len(need)+8)])
+			}
+		})
+	}
+	if len(s.window) > scanKeep {
+		s.window = append(s.window[:0], s.window[len(s.window)-scanKeep:]...)
+	}
+}
+
+// rawDomains are the domains of the writer and the relay as octets, in ASCII
+// and UTF-16.
+func (id *identity) rawDomains() [][]byte {
+	list := [][]byte{}
+	add := func(name []byte) {
+		if len(name) == 0 {
+			return
+		}
+		list = append(list, name)
+		wide := make([]byte, 0, 2*len(name))
+		for i, c := range name {
+			if i > 0 {
+				wide = append(wide, 0)
+			}
+			wide = append(wide, c)
+		}
+		list = append(list, wide)
+	}
+	for i := range id.domains {
+		add(id.domains[i].name)
+	}
+	add(id.relay)
+	return list
+}

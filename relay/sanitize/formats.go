@@ -60,6 +60,10 @@ func formatOf(head []byte) format {
 		{is: isMPEGAudio, whole: (*attachment).stripMPEGAudio},
 		{is: begins("fLaC"), whole: (*attachment).stripFLAC},
 		{is: begins("OggS"), whole: (*attachment).stripOgg},
+		{is: isTIFF, whole: (*attachment).stripTIFF},
+		{is: begins("\x1a\x45\xdf\xa3"), whole: (*attachment).stripMatroska},
+		{is: isSVG, whole: (*attachment).stripSVG, shows: true},
+		{is: begins(`{\rtf`), whole: (*attachment).stripRTF, shows: true},
 		{is: isPDF, whole: (*attachment).stripPDF, shows: true},
 		{is: begins("PK\x03\x04"), pack: (*attachment).stripZip},
 	} {

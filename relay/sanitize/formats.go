@@ -64,6 +64,7 @@ func formatOf(head []byte) format {
 		{is: begins("\x1a\x45\xdf\xa3"), whole: (*attachment).stripMatroska},
 		{is: isSVG, whole: (*attachment).stripSVG, shows: true},
 		{is: begins(`{\rtf`), whole: (*attachment).stripRTF, shows: true},
+		{is: isOLE, pack: (*attachment).copyOLE},
 		{is: isPDF, whole: (*attachment).stripPDF, shows: true},
 		{is: begins("PK\x03\x04"), pack: (*attachment).stripZip},
 	} {

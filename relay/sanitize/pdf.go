@@ -48,6 +48,7 @@ func (a *attachment) stripPDF(b []byte) []byte {
 	}
 	blankXMP(b)
 	if a.reads() {
+		a.sealed = a.sealed || p.encrypted
 		p.read()
 	}
 	return b

@@ -293,19 +293,31 @@ func (v *pdfValue) get(key string) (pdfValue, bool) {
 	return pdfValue{}, false
 }
 
-// name is what the entry of a dictionary names.
+// name is what the entry of a dictionary names, if it is one name.
 func (v *pdfValue) name(b []byte, key string) string {
-	e, _ := v.get(key)
-	if e.kind == pdfName {
-		return pdfNameOf(b[e.start:e.end])
-	}
-	if e.kind == pdfArray { // of one filter, in brackets
-		s := bytes.Trim(b[e.start:e.end], "[] \r\n\t")
-		if len(s) > 1 && s[0] == '/' && bytes.IndexAny(s[1:], "/ \r\n\t") < 0 {
-			return pdfNameOf(s)
-		}
+	if list := v.names(b, key); len(list) == 1 {
+		return list[0]
 	}
 	return ""
+}
+
+// names are the name, or the list of names, of a dictionary's entry.
+func (v *pdfValue) names(b []byte, key string) (list []string) {
+	e, _ := v.get(key)
+	switch e.kind {
+	case pdfName:
+		return []string{pdfNameOf(b[e.start:e.end])}
+	case pdfArray:
+		for f := range bytes.FieldsFuncSeq(bytes.Trim(b[e.start:e.end], "[]"), func(r rune) bool { return r < 0x80 && pdfSpace(byte(r)) }) {
+			for _, name := range bytes.Split(f, []byte("/"))[1:] {
+				list = append(list, pdfNameOf(append([]byte("/"), name...)))
+				if len(list) > 8 {
+					return list
+				}
+			}
+		}
+	}
+	return list
 }
 
 // number is what the entry of a dictionary counts; -1 if it is none, or a

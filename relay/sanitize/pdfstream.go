@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/zlib"
+	"encoding/ascii85"
 	"encoding/binary"
 	"hash/adler32"
 	"io"
@@ -16,24 +17,36 @@ const maxPDFStream = 16 << 20
 // inflate unpacks a stream, as far as it can be read; false if it is
 // compressed in another way or too long.
 func (p *pdf) inflate(v *pdfValue, data []byte) ([]byte, bool) {
-	filter := v.name(p.b, "Filter")
-	if _, ok := v.get("Filter"); !ok {
-		return bytes.Clone(data), true
+	out := bytes.Clone(data)
+	for _, filter := range v.names(p.b, "Filter") {
+		var r io.Reader
+		switch filter {
+		case "FlateDecode", "Fl":
+			if parms, ok := v.get("DecodeParms"); ok && bytes.Contains(p.b[parms.start:parms.end], []byte("/Predictor")) && parms.number(p.b, "Predictor") != 1 {
+				return nil, false
+			}
+			z, err := zlib.NewReader(bytes.NewReader(out))
+			if err != nil {
+				return nil, false
+			}
+			r = z
+		case "ASCII85Decode", "A85":
+			text, _, _ := bytes.Cut(bytes.TrimPrefix(bytes.TrimSpace(out), []byte("<~")), []byte("~"))
+			r = ascii85.NewDecoder(bytes.NewReader(text))
+		case "ASCIIHexDecode", "AHx":
+			r = bytes.NewReader(pdfUnhex(out))
+		default:
+			return nil, false
+		}
+		var b bytes.Buffer
+		// Many writers get a checksum or the end wrong; readers don't mind.
+		n, err := io.Copy(&b, io.LimitReader(budget{r, p.a}, maxPDFStream+1))
+		if err == errBomb || n > maxPDFStream {
+			return nil, false
+		}
+		out = b.Bytes()
 	}
-	if filter != "FlateDecode" && filter != "Fl" {
-		return nil, false
-	}
-	if parms, ok := v.get("DecodeParms"); ok && parms.number(p.b, "Predictor") > 1 {
-		return nil, false
-	}
-	z, err := zlib.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return nil, false
-	}
-	var out bytes.Buffer
-	n, err := io.Copy(&out, io.LimitReader(budget{z, p.a}, maxPDFStream+1))
-	// Many writers get the checksum or the end wrong; readers don't mind.
-	return out.Bytes(), err != errBomb && n <= maxPDFStream
+	return out, true
 }
 
 // deflateTo packs content into exactly n octets; false if it takes more.

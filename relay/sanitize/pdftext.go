@@ -9,6 +9,8 @@ import (
 const (
 	maxCMaps    = 32
 	maxCMapSize = 1 << 16 // codes
+	// maxCMapStream is in octets, compressed.
+	maxCMapStream = 64 << 10
 )
 
 // cmap says which characters the codes of a font are (ISO 32000-1 section
@@ -22,12 +24,12 @@ type cmap struct {
 // it is written, and as each of its fonts would read it.
 func (p *pdf) read() {
 	var fonts []cmap
-	p.eachStream(func(content []byte) {
+	p.eachStream(maxCMapStream, func(content []byte) {
 		if m := readCMap(content); m != nil && len(fonts) < maxCMaps {
 			fonts = append(fonts, *m)
 		}
 	})
-	p.eachStream(func(content []byte) {
+	p.eachStream(maxPDFStream, func(content []byte) {
 		if p.a.shown || p.a.holds(content) {
 			p.a.shown = true
 			return
@@ -47,12 +49,12 @@ func (p *pdf) read() {
 	})
 }
 
-// eachStream unpacks the streams that are no pictures. What can't be unpacked
+// eachStream unpacks the streams of up to limit octets that are no pictures. What can't be unpacked
 // is not read.
-func (p *pdf) eachStream(f func(content []byte)) {
+func (p *pdf) eachStream(limit int, f func(content []byte)) {
 	for i := range p.objects {
 		o := &p.objects[i]
-		if o.stop <= o.data {
+		if o.stop <= o.data || o.stop-o.data > limit {
 			continue
 		}
 		v, ok := p.parse(o.at)

@@ -1,7 +1,6 @@
 package sanitize
 
 import (
-	"archive/zip"
 	"bytes"
 	"encoding/base64"
 	"errors"
@@ -161,7 +160,7 @@ func (g *gate) leaf(kind string, attached bool, content []byte, where string, de
 			return leak
 		}
 	default:
-		if g.search.inOctets(content) && !(g.typed == TypedAllow && visibleInside(kind)) || g.leaksZip(content) {
+		if found, err := g.leaksFile(kind, bytes.NewReader(content)); err != nil || found {
 			return leak
 		}
 	}
@@ -255,32 +254,6 @@ func (d *document) anchorText(i int) string {
 	return b.String()
 }
 
-// leaksZip looks into what an office document says of who made it.
-func (g *gate) leaksZip(content []byte) bool {
-	if !bytes.HasPrefix(content, []byte("PK\x03\x04")) {
-		return false
-	}
-	z, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
-	if err != nil || !isOffice(z) {
-		return false
-	}
-	for _, f := range z.File {
-		if officeParts[f.Name] == "" {
-			continue
-		}
-		r, err := f.Open()
-		if err != nil {
-			return true
-		}
-		b, err := io.ReadAll(io.LimitReader(r, gateText))
-		r.Close()
-		if err != nil || g.search.finds(string(b), searchAddresses) {
-			return true
-		}
-	}
-	return false
-}
-
 // stream checks a part of a large message: level multiparts down, in depth
 // attached messages. Texts are held, all else passes by.
 func (g *gate) stream(contentType, encoding, disposition string, r io.Reader, level, depth int) error {
@@ -327,11 +300,11 @@ func (g *gate) stream(contentType, encoding, disposition string, r io.Reader, le
 	if int64(len(head)) <= limit {
 		return g.leaf(kind, strings.HasPrefix(disposition, "attachment"), head, "a part", depth)
 	}
-	found, err := g.search.inStream(io.MultiReader(bytes.NewReader(head), r))
+	found, err := g.leaksFile(kind, io.MultiReader(bytes.NewReader(head), r))
 	if err != nil {
 		return errUndecodable
 	}
-	if found && !(g.typed == TypedAllow && visibleInside(kind)) {
+	if found {
 		return &LeakError{Part: fmt.Sprintf("a large part (%s)", kind)}
 	}
 	return nil
@@ -352,12 +325,6 @@ func (g *gate) streamMessage(r io.Reader, level, depth int) error {
 		return &LeakError{Part: "the header of an attached message"}
 	}
 	return g.stream(rawField(h, "Content-Type"), rawField(h, "Content-Transfer-Encoding"), rawField(h, "Content-Disposition"), r, level+1, depth+1)
-}
-
-// visibleInside reports whether a part of a kind may hold an address where a
-// reader sees it.
-func visibleInside(kind string) bool {
-	return strings.HasPrefix(kind, "text/") || kind == "application/pdf"
 }
 
 // stdDecode decodes a transfer encoding with the standard library.

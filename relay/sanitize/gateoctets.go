@@ -1,9 +1,6 @@
 package sanitize
 
-import (
-	"bytes"
-	"io"
-)
+import "bytes"
 
 // inOctets searches what is no text for addresses, in ASCII and UTF-16. What
 // stands before or after them does not matter: in a certificate the next
@@ -12,61 +9,101 @@ func (s *search) inOctets(b []byte) bool {
 	if bytes.IndexByte(b, '@') < 0 && bytes.IndexByte(b, '=') < 0 {
 		return false
 	}
-	lower := bytes.ToLower(b)
-	narrow := lower
-	if bytes.IndexByte(lower, 0) >= 0 {
-		narrow = bytes.ReplaceAll(lower, []byte{0}, nil)
-	}
-	for _, a := range s.addresses {
-		for _, v := range [][]byte{lower, narrow} {
-			found := false
-			eachIndex(v, []byte(a.domain), func(i int) {
-				if i > 1 && (v[i-1] == '@' || v[i-1] == '=') {
-					found = found || localAnywhere(v, i-1, a.local)
-				}
-			})
-			if found {
-				return true
-			}
-		}
-	}
-	return false
+	return len(s.places(bytes.ToLower(b))) > 0
 }
 
-// inStream is inOctets for what is too long to be held.
-func (s *search) inStream(r io.Reader) (bool, error) {
-	const keep = 512
-	buf := make([]byte, 64<<10)
-	lower := make([]byte, len(buf))
-	var wide [][]byte
-	for _, a := range s.addresses {
-		wide = append(wide, []byte(a.domain), bytes.Join(bytes.Split([]byte(a.domain), nil), []byte{0}))
+// places are where, in octets in lower case, the domains of addresses stand;
+// with octets of zero left out, where there are none with them.
+func (s *search) places(lower []byte) (found [][]byte) {
+	views := [][]byte{lower}
+	if bytes.IndexByte(lower, 0) >= 0 {
+		views = append(views, bytes.ReplaceAll(lower, []byte{0}, nil))
 	}
-	have := 0
-	for {
-		n, err := io.ReadFull(r, buf[have:])
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-			return false, err
-		}
-		n += have
-		for i, c := range buf[:n] {
-			if c >= 'A' && c <= 'Z' {
-				c |= 0x20
-			}
-			lower[i] = c
-		}
-		for _, w := range wide {
-			found := false
-			eachIndex(lower[:n], w, func(i int) {
-				found = found || s.inOctets(lower[max(0, i-keep/2):min(n, i+len(w)+2)])
+	for _, v := range views {
+		for _, a := range s.addresses {
+			eachIndex(v, []byte(a.domain), func(i int) {
+				if i > 1 && (v[i-1] == '@' || v[i-1] == '=') && localAnywhere(v, i-1, a.local) {
+					found = append(found, v[:i])
+				}
 			})
-			if found {
-				return true, nil
+		}
+	}
+	return found
+}
+
+// gateKeep is how much before a place is looked at, in octets.
+const gateKeep = 1024
+
+// octets is what passes by, searched.
+type octets struct {
+	s *search
+	// leaks decides about a place by what stands before it, in lower case; nil:
+	// each is a leak.
+	leaks func(before []byte) bool
+	// mark, if set, makes any place within markReach octets behind it a leak.
+	mark   []byte
+	marked int // octets since the mark
+	seen   bool
+	found  bool
+
+	needs  [][]byte // domains, in ASCII and UTF-16
+	window []byte   // in lower case
+}
+
+const markReach = 4096
+
+func (o *octets) Write(p []byte) (int, error) {
+	n := len(p)
+	if o.needs == nil {
+		for _, a := range o.s.addresses {
+			o.needs = append(o.needs, []byte(a.domain), bytes.Join(bytes.Split([]byte(a.domain), nil), []byte{0}))
+		}
+		o.window = make([]byte, 0, 2*gateKeep+min(len(p), 32<<10))
+	}
+	for len(p) > 0 && !o.found {
+		m := min(len(p), 32<<10)
+		o.look(p[:m])
+		p = p[m:]
+	}
+	return n, nil
+}
+
+// look searches the next octets, together with the end of those before.
+func (o *octets) look(p []byte) {
+	at := len(o.window)
+	o.window = append(o.window, p...)
+	lower := o.window[at:]
+	for i, c := range lower {
+		lower[i] = lowerTable[c]
+	}
+	o.marked += len(p)
+	if i := bytes.LastIndex(o.window, o.mark); len(o.mark) > 0 && i >= 0 {
+		o.seen, o.marked = true, len(o.window)-i
+	}
+	for _, need := range o.needs {
+		eachIndex(o.window, need, func(i int) {
+			if !o.found {
+				o.judge(o.window[max(0, i-gateKeep):min(len(o.window), i+len(need)+2)])
 			}
-		}
-		if err != nil {
-			return false, nil
-		}
-		have = copy(buf, buf[n-keep:n])
+		})
+	}
+	if len(o.window) > gateKeep {
+		o.window = append(o.window[:0], o.window[len(o.window)-gateKeep:]...)
 	}
 }
+
+func (o *octets) judge(b []byte) {
+	for _, before := range o.s.places(b) {
+		o.found = o.found || o.leaks == nil || o.leaks(before) || o.seen && o.marked <= markReach+len(o.window)
+	}
+}
+
+var lowerTable = func() (t [256]byte) {
+	for i := range t {
+		t[i] = byte(i)
+		if i >= 'A' && i <= 'Z' {
+			t[i] |= 0x20
+		}
+	}
+	return t
+}()

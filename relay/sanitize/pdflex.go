@@ -80,7 +80,7 @@ func (l *pdfLexer) skip() {
 
 func (l *pdfLexer) value(depth int) pdfValue {
 	l.skip()
-	v := pdfValue{start: l.at}
+	v := pdfValue{start: l.at, end: l.at}
 	if l.values--; l.values < 0 || depth > maxPDFDepth || l.at >= len(l.b) {
 		l.ok = false
 		return v

@@ -65,7 +65,7 @@ func (g *gate) leaksFile(kind string, r io.Reader) (bool, error) {
 		raw.leaks = metadataBefore.Match
 		if what == fileOffice { // the name of the set of properties (MS-OLEPS section 3.1.1), in lower case
 			raw.leaks = func([]byte) bool { return false }
-			raw.mark = bytes.ToLower([]byte("\xe0\x85\x9f\xf2\xf9\x4f\x68\x10\xab\x91\x08\x00\x2b\x27\xb3\xd9"))
+			raw.mark = lowered([]byte("\xe0\x85\x9f\xf2\xf9\x4f\x68\x10\xab\x91\x08\x00\x2b\x27\xb3\xd9"))
 		}
 	}
 	in := &inside{gate: g, left: maxInflated}

@@ -9,7 +9,7 @@ func (s *search) inOctets(b []byte) bool {
 	if bytes.IndexByte(b, '@') < 0 && bytes.IndexByte(b, '=') < 0 {
 		return false
 	}
-	return len(s.places(bytes.ToLower(b))) > 0
+	return len(s.places(lowered(b))) > 0
 }
 
 // places are where, in octets in lower case, the domains of addresses stand;
@@ -96,6 +96,15 @@ func (o *octets) judge(b []byte) {
 	for _, before := range o.s.places(b) {
 		o.found = o.found || o.leaks == nil || o.leaks(before) || o.seen && o.marked <= markReach+len(o.window)
 	}
+}
+
+// lowered is b with ASCII letters in lower case; what is no text stays.
+func lowered(b []byte) []byte {
+	out := make([]byte, len(b))
+	for i, c := range b {
+		out[i] = lowerTable[c]
+	}
+	return out
 }
 
 var lowerTable = func() (t [256]byte) {

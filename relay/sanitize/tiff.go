@@ -27,8 +27,8 @@ const (
 // tiffSizes are of the types of values, in octets (TIFF 6.0 section 2, BigTIFF).
 var tiffSizes = [...]uint64{0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8}
 
-// tiff is a file while its directories are cleaned.
-type tiff struct {
+// tiffFile is a file while its directories are cleaned.
+type tiffFile struct {
 	b       []byte
 	order   binary.ByteOrder
 	big     bool // BigTIFF: counts and positions have eight octets
@@ -40,7 +40,7 @@ type tiff struct {
 // stripTIFF takes the entries that are no part of the picture out of a TIFF's
 // directories, and overwrites their values. All else stays where it is.
 func (a *attachment) stripTIFF(b []byte) []byte {
-	t := &tiff{b: b, order: binary.LittleEndian, seen: map[uint64]bool{}}
+	t := &tiffFile{b: b, order: binary.LittleEndian, seen: map[uint64]bool{}}
 	if b[0] == 'M' {
 		t.order = binary.BigEndian
 	}
@@ -58,7 +58,7 @@ func isTIFF(head []byte) bool {
 	return len(head) >= 16 && begins("II\x2a\x00", "MM\x00\x2a", "II\x2b\x00\x08\x00\x00\x00", "MM\x00\x2b\x00\x08\x00\x00")(head)
 }
 
-func (t *tiff) uint(at uint64, n int) uint64 {
+func (t *tiffFile) uint(at uint64, n int) uint64 {
 	if at > uint64(len(t.b)) || uint64(len(t.b))-at < uint64(n) {
 		return 0
 	}
@@ -71,7 +71,7 @@ func (t *tiff) uint(at uint64, n int) uint64 {
 	return t.order.Uint64(t.b[at:])
 }
 
-func (t *tiff) offset(at uint64) uint64 {
+func (t *tiffFile) offset(at uint64) uint64 {
 	if t.big {
 		return t.uint(at, 8)
 	}
@@ -80,7 +80,7 @@ func (t *tiff) offset(at uint64) uint64 {
 
 // directory cleans one directory, or empties it all, and returns where the
 // next one is.
-func (t *tiff) directory(at uint64, depth int, whole bool) uint64 {
+func (t *tiffFile) directory(at uint64, depth int, whole bool) uint64 {
 	t.dirs++
 	t.seen[at] = true
 	countSize, entrySize, word := uint64(2), uint64(12), uint64(4)
@@ -125,7 +125,7 @@ func (t *tiff) directory(at uint64, depth int, whole bool) uint64 {
 }
 
 // children cleans the directories that an entry points to.
-func (t *tiff) children(e uint64, depth int, whole bool) {
+func (t *tiffFile) children(e uint64, depth int, whole bool) {
 	at, n := t.value(e)
 	word := uint64(4)
 	if kind := t.uint(e+2, 2); kind == 16 || kind == 18 {
@@ -139,7 +139,7 @@ func (t *tiff) children(e uint64, depth int, whole bool) {
 }
 
 // value is where the value of an entry stands, and its size in octets.
-func (t *tiff) value(e uint64) (at, size uint64) {
+func (t *tiffFile) value(e uint64) (at, size uint64) {
 	kind, count, inline, at := t.uint(e+2, 2), t.uint(e+4, 4), uint64(4), e+8
 	if t.big {
 		count, inline, at = t.uint(e+4, 8), 8, e+12
@@ -156,7 +156,7 @@ func (t *tiff) value(e uint64) (at, size uint64) {
 	return at, size
 }
 
-func (t *tiff) clearValue(e uint64) {
+func (t *tiffFile) clearValue(e uint64) {
 	at, size := t.value(e)
 	if t.cleared += int(size); t.cleared > len(t.b) { // values on top of each other
 		return

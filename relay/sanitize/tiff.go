@@ -145,13 +145,13 @@ func (t *tiffFile) value(e uint64) (at, size uint64) {
 		count, inline, at = t.uint(e+4, 8), 8, e+12
 	}
 	if kind >= uint64(len(tiffSizes)) || count > uint64(len(t.b)) {
-		return at, 0
+		return 0, 0
 	}
 	if size = count * tiffSizes[kind]; size > inline {
 		at = t.offset(at)
 	}
 	if at > uint64(len(t.b)) || size > uint64(len(t.b))-at {
-		return at, 0
+		return 0, 0
 	}
 	return at, size
 }

@@ -106,11 +106,12 @@ func (in *inside) streams(what fileKind) error {
 	if what == filePNG {
 		word, last = "zTXt", 't'
 	}
-	var before []byte // what passed, at most 1 KB of it
+	before := make([]byte, 0, 4*gateKeep) // the end of what passed
 	for !in.found {
 		piece, err := in.br.ReadSlice(last)
-		before = append(before, piece[max(0, len(piece)-gateKeep):]...)
-		before = before[max(0, len(before)-gateKeep):]
+		if before = append(before, piece[max(0, len(piece)-gateKeep):]...); len(before) > gateKeep && cap(before)-len(before) < gateKeep {
+			before = before[:copy(before, before[len(before)-gateKeep:])]
+		}
 		if err == io.EOF {
 			return nil
 		} else if err != nil && err != bufio.ErrBufferFull {

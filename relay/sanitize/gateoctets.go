@@ -77,8 +77,8 @@ func (o *octets) look(p []byte) {
 		lower[i] = lowerTable[c]
 	}
 	o.marked += len(p)
-	if i := bytes.LastIndex(o.window, o.mark); len(o.mark) > 0 && i >= 0 {
-		o.seen, o.marked = true, len(o.window)-i
+	if len(o.mark) > 0 && bytes.Contains(o.window, o.mark) {
+		o.seen, o.marked = true, len(o.window)-bytes.LastIndex(o.window, o.mark)
 	}
 	for _, need := range o.needs {
 		eachIndex(o.window, need, func(i int) {
@@ -106,13 +106,3 @@ func lowered(b []byte) []byte {
 	}
 	return out
 }
-
-var lowerTable = func() (t [256]byte) {
-	for i := range t {
-		t[i] = byte(i)
-		if i >= 'A' && i <= 'Z' {
-			t[i] |= 0x20
-		}
-	}
-	return t
-}()

@@ -13,11 +13,15 @@
 // Any octets are accepted as input. The answer is a message, or a
 // *RefusedError in words for the writer, in time linear in the input. Beside
 // one text part of at most MaxText octets nothing is held in memory: an
-// attachment streams from r to w. Reading is by offset: where r is no
-// io.ReaderAt (an io.SectionReader, bytes.Reader, os.File are) the message is
-// held in memory, at most MaxMessage octets of it. The package starts no
-// goroutine, and only an office document beyond officeMemory is spooled to a file of
-// its own, which is unlinked at once.
+// attachment streams from r to w. Only one whose format has to be read by
+// offset (a document, a film) is held while it passes: in memory up to
+// officeMemory, beyond that in a file of its own, which is unlinked at once.
+// Reading is by offset: where r is no io.ReaderAt (an io.SectionReader,
+// bytes.Reader, os.File are) the message is held in memory, at most MaxMessage
+// octets of it. The package starts no goroutine.
+//
+// An attached file loses what it says of who made it and where; what it shows
+// stays octet for octet, and counts as typed (docs/attachments.md).
 //
 // The reader and the writer are the package's own, small and streaming:
 // go-message's reader gives up at the first malformed header line and nests a
@@ -42,7 +46,7 @@ const (
 	maxHeader    = 256 << 10 // octets of a header block
 	maxSubject   = 500       // octets of Result.Subject
 	maxFileName  = 180       // octets
-	officeMemory = 1 << 20   // octets of an office document that are held in memory
+	officeMemory = 1 << 20   // octets of a file read by offset that are held in memory
 )
 
 // Typed is what is done with an address of the writer's that the writer typed
@@ -85,7 +89,7 @@ type Options struct {
 	Rand io.Reader
 	// Domain stands right of the @ in Content-IDs.
 	Domain string
-	// TempDir is for office documents beyond 1 MiB while their metadata is
+	// TempDir is for documents and films beyond 1 MiB while their metadata is
 	// removed; empty: the system's.
 	TempDir string
 }

@@ -1,8 +1,6 @@
 package sanitize
 
-import (
-	"io"
-)
+import "io"
 
 // scanner passes octets on and looks for an address of the writer's in them.
 type scanner struct {
@@ -38,10 +36,9 @@ func (s *scanner) look(p []byte) {
 	}
 	at := len(s.window)
 	s.window = append(s.window, p...)
-	for i, c := range s.window[at:] {
-		if c >= 'A' && c <= 'Z' {
-			s.window[at+i] = c + 'a' - 'A'
-		}
+	fresh := s.window[at:]
+	for i, c := range fresh {
+		fresh[i] = lowerTable[c]
 	}
 	for _, need := range s.needs {
 		eachIndex(s.window, need, func(i int) {
@@ -79,3 +76,13 @@ func (id *identity) rawDomains() [][]byte {
 	add(id.relay)
 	return list
 }
+
+var lowerTable = func() (t [256]byte) {
+	for i := range t {
+		t[i] = byte(i)
+		if i >= 'A' && i <= 'Z' {
+			t[i] |= 0x20
+		}
+	}
+	return t
+}()

@@ -27,7 +27,7 @@ func (rw *rewriter) writeFile(out *output, head io.Writer, p *outPart) error {
 	}
 	out.separate(head, fieldLine("Content-Type", p.kind, list)+"Content-Transfer-Encoding: base64\r\n"+rw.dispositionField(p))
 	enc := &base64Writer{w: out}
-	a := &attachment{rw: rw, text: strings.HasPrefix(p.kind, "text/"), left: maxInflated}
+	a := &attachment{rw: rw, text: strings.HasPrefix(p.kind, "text/"), loose: looseKind[p.kind], left: maxInflated}
 	if err := a.copy(enc, rw.body(p.from, p.src)); errors.Is(err, errBomb) {
 		return refuse("The attached file %s unpacks to far more than its size. Please save it again, or send it as a PDF.", rw.called(p))
 	} else if err != nil {
@@ -45,6 +45,11 @@ func (rw *rewriter) writeFile(out *output, head io.Writer, p *outPart) error {
 		return err
 	}
 	return out.err
+}
+
+// looseKind are media types that mail programs give to texts too.
+var looseKind = map[string]bool{
+	"application/octet-stream": true, "application/txt": true, "application/csv": true, "application/json": true, "application/xml": true, "application/markdown": true,
 }
 
 // called is a file's name as a refusal says it.

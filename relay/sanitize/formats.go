@@ -21,6 +21,7 @@ var errBomb = errors.New("an attached file unpacks to too much")
 type attachment struct {
 	rw    *rewriter
 	text  bool // it is a text of some kind: all of it is there to be read
+	loose bool // it may be one: its media type does not say
 	left  int  // octets that may still be unpacked
 	depth int
 
@@ -66,6 +67,7 @@ func formatOf(head []byte) format {
 		{is: begins(`{\rtf`), whole: (*attachment).stripRTF, shows: true},
 		{is: isOLE, pack: (*attachment).copyOLE},
 		{is: isPDF, whole: (*attachment).stripPDF, shows: true},
+		{is: isOfficeText, whole: (*attachment).stripOfficeText, shows: true},
 		{is: begins("PK\x03\x04"), pack: (*attachment).stripZip},
 	} {
 		if f.is(head) {
@@ -86,11 +88,32 @@ func begins(magic ...string) func([]byte) bool {
 	}
 }
 
+// isText tells a text, which a reader reads as it is. What a program writes of
+// messages, pictures and prints in the form of text is none.
+func isText(head []byte) bool {
+	for _, c := range head {
+		if c >= 0xfe || c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' {
+			return false
+		}
+	}
+	if begins("From ", "%!", "<?xpacket", "<x:xmpmeta", "-----BEGIN")(head) {
+		return false
+	}
+	lower := bytes.ToLower(head)
+	for _, field := range []string{"received:", "return-path:", "message-id:", "mime-version:"} {
+		if bytes.HasPrefix(lower, []byte(field)) || bytes.Contains(lower, []byte("\n"+field)) {
+			return false
+		}
+	}
+	return len(head) > 0
+}
+
 // copy writes a file's octets to w without their metadata, and notes what is
 // found in them.
 func (a *attachment) copy(w io.Writer, r io.Reader) error {
 	br := bufio.NewReaderSize(r, 64<<10)
 	head, _ := br.Peek(sniffed)
+	head = bytes.Clone(head)
 	f := formatOf(head)
 	if f.pack != nil {
 		b, done, err := a.rw.spool(br)
@@ -104,7 +127,7 @@ func (a *attachment) copy(w io.Writer, r io.Reader) error {
 	if err := f.copy(a, scan, br); err != nil {
 		return err
 	}
-	if scan.found && (f.shows || a.text) {
+	if scan.found && (f.shows || a.text || a.loose && isText(head)) {
 		a.shown = true
 	} else if scan.found {
 		a.hidden = true

@@ -39,13 +39,21 @@ func kindOf(kind string, head []byte) fileKind {
 		return filePNG
 	case bytes.Contains(head, []byte("%PDF-")):
 		return filePDF
-	case strings.HasPrefix(kind, "text/"), bytes.HasPrefix(head, []byte(`{\rtf`)), bytes.HasPrefix(text, []byte("<")) && bytes.Contains(head, []byte("<svg")):
+	case strings.HasPrefix(kind, "text/"), looseKind[kind] && plainText(head), bytes.HasPrefix(head, []byte(`{\rtf`)), bytes.HasPrefix(text, []byte("<")) && bytes.Contains(head, []byte("<svg")):
 		return fileShows
 	}
 	return fileOther
 }
 
+// plainText reports whether a file is a text and no program's: a message, a
+// print, metadata of a picture.
+func plainText(head []byte) bool {
+	control := bytes.IndexFunc(head, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\n\f\r", r) })
+	return control < 0 && bytes.IndexByte(head, 0xff) < 0 && bytes.IndexByte(head, 0xfe) < 0 && !programText.Match(head)
+}
+
 var (
+	programText = regexp.MustCompile(`(?i)^(?:From |%!|<\?xpacket|<x:xmpmeta|-----BEGIN)|(?:^|\n)(?:received|return-path|message-id|mime-version):`)
 	// metadataBefore is how, in a PDF, XMP or RTF, the value of metadata begins.
 	metadataBefore = regexp.MustCompile(`/(?:author|creator|producer|keywords|company|contactinfo)\s*[(<][^()<>]*$|<(?:rdf|dc|pdf|pdfx|xmp|xmpmm|photoshop|cc):\w+[^<]*$|\{\\(?:\*\\)?(?:author|operator|company|manager|atnauthor)\b[^{}]*$`)
 	// authorBefore is how, in an office document's part, a name begins.

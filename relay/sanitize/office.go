@@ -99,7 +99,7 @@ func (a *attachment) copyOfficePart(out *zip.Writer, f *zip.File) error {
 
 func isXMLPart(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".xml", ".rels", ".vml", ".rdf", ".opf", ".ncx", ".xhtml", ".html", ".svg":
+	case ".xml", ".rels", ".vml", ".rdf", ".psmdcp", ".opf", ".ncx", ".xhtml", ".html", ".svg":
 		return true
 	}
 	return false

@@ -76,6 +76,7 @@ func TestOfficeParts(t *testing.T) {
 		"properties":            {"docProps/core.xml", `<dc:creator>` + secret + `</dc:creator>`, officeParts["docProps/core.xml"]},
 		"OpenDocument note":     {"content.xml", `<office:annotation><dc:creator>Jane</dc:creator><dc:date>x</dc:date><text:p>ok</text:p></office:annotation>`, `<office:annotation><dc:creator>Author</dc:creator><dc:date>x</dc:date><text:p>ok</text:p></office:annotation>`},
 		"OpenDocument printer":  {"settings.xml", `<a><config:config-item config:name="PrinterName" config:type="string">Jane's</config:config-item><b/></a>`, `<a><b/></a>`},
+		"properties elsewhere":  {"package/services/metadata/core-properties/1.psmdcp", `<dc:creator>Jane</dc:creator><a>` + secret + `</a>`, `<dc:creator>Author</dc:creator><a>removed</a>`},
 		"OpenDocument meta":     {"meta.xml", `<meta:initial-creator>` + secret + `</meta:initial-creator>`, officeParts["meta.xml"]},
 		"broken XML":            {"word/document.xml", `<w:t>1 < 2 <w:ins w:author="Jane"`, `<w:t>1 < 2 <w:ins w:author="Jane"`},
 	} {
@@ -147,6 +148,18 @@ func TestOfficeShown(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOfficeText: documents of one XML text lose the same.
+func TestOfficeText(t *testing.T) {
+	for in, want := range map[string]string{
+		`<?xml version="1.0"?><office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"><office:meta><dc:creator>` + secret + `</dc:creator></office:meta><text:p>my resume</text:p>`: `<?xml version="1.0"?><office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"><text:p>my resume</text:p>`,
+		`<?xml version="1.0"?><?mso-application progid="Word.Document"?><w:wordDocument><o:DocumentProperties><o:Author>` + secret + `</o:Author></o:DocumentProperties><aml:annotation aml:author="Jane"/>`: `<?xml version="1.0"?><?mso-application progid="Word.Document"?><w:wordDocument><aml:annotation aml:author="Author"/>`,
+	} {
+		if out, a := through(t, []byte(in), TypedAllow); string(out) != want || a.hidden {
+			t.Errorf("%s\nwant %s", out, want)
+		}
 	}
 }
 

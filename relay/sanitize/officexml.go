@@ -45,7 +45,7 @@ func (a *attachment) officeXML(name string, b []byte) []byte {
 func shownPart(name string) bool {
 	dir, base := path.Split(name)
 	switch strings.SplitN(dir, "/", 2)[0] {
-	case "docProps", "customXml", "docMetadata", "META-INF", "Configurations2":
+	case "docProps", "customXml", "docMetadata", "META-INF", "Configurations2", "package": // package/services/metadata/core-properties
 		return false
 	}
 	switch base {
@@ -162,4 +162,31 @@ func pathTail(target string) (string, bool) {
 		rest = rest[i+1:]
 	}
 	return "file:///" + rest, true
+}
+
+// isOfficeText tells a document that is one XML text: flat OpenDocument, Word
+// and Excel 2003 XML, flat OPC.
+func isOfficeText(head []byte) bool {
+	return (begins("<?xml", "\ufeff<?xml")(head)) && (bytes.Contains(head, []byte("<?mso-application")) || bytes.Contains(head, []byte("urn:oasis:names:tc:opendocument:")) ||
+		bytes.Contains(head, []byte("schemas.microsoft.com/office/")))
+}
+
+// propertyElements hold what such a document says of itself.
+var propertyElements = map[string]bool{
+	"office:meta": true, "o:DocumentProperties": true, "DocumentProperties": true, "o:CustomDocumentProperties": true, "CustomDocumentProperties": true,
+	"cp:coreProperties": true, "office:settings": true,
+}
+
+// stripOfficeText empties the properties, and takes out what names people.
+func (a *attachment) stripOfficeText(b []byte) []byte {
+	var edits []edit
+	done := 0
+	for t := range xmlTags(b) {
+		if t.start < done || t.closing || t.empty || !propertyElements[t.full] {
+			continue
+		}
+		done = t.element(b)
+		edits = append(edits, edit{start: t.start, end: done})
+	}
+	return a.officeXML("content.xml", []byte(apply(string(b), edits)))
 }

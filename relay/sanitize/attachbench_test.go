@@ -27,6 +27,7 @@ func tenMegabytes(t testing.TB) map[string][]byte {
 		"jpeg": append(bytes.Clone(head[:len(head)-2]), s+"\xff\xd9"...),
 		"docx": zipOf(t, "[Content_Types].xml", "<Types/>", "docProps/core.xml", secret, "word/document.xml", strings.Repeat("<w:t>text</w:t>", 1000), "=word/media/image1.bin", s),
 		"doc":  compoundOf(s),
+		"list": []byte(strings.Repeat("\x00sam.w@realmail.example,Sam W\r\n", 10<<20/32)),
 	}
 }
 

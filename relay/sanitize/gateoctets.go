@@ -31,8 +31,36 @@ func (s *search) places(lower []byte) (found [][]byte) {
 	return found
 }
 
+// endsAddress reports whether what stands before a domain ends in somebody's
+// local part and an @, with octets of zero or without.
+func (s *search) endsAddress(before []byte) bool {
+	var buf [gateNear]byte
+	n := len(buf)
+	for i := len(before) - 1; i >= 0 && n > 0; i-- {
+		if before[i] != 0 {
+			n--
+			buf[n] = before[i]
+		}
+	}
+	for _, v := range [][]byte{before, buf[n:]} {
+		end := len(v) - 1
+		if end < 1 || v[end] != '@' && v[end] != '=' {
+			continue
+		}
+		for _, a := range s.addresses {
+			if localAnywhere(v, end, a.local) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // gateKeep is how much before a place is looked at, in octets.
 const gateKeep = 1024
+
+// gateNear is how far before its domain an address may begin, in UTF-16 too.
+const gateNear = 256
 
 // octets is what passes by, searched.
 type octets struct {
@@ -82,8 +110,9 @@ func (o *octets) look(p []byte) {
 	}
 	for _, need := range o.needs {
 		eachIndex(o.window, need, func(i int) {
-			if !o.found {
-				o.judge(o.window[max(0, i-gateKeep):min(len(o.window), i+len(need)+2)])
+			end := min(len(o.window), i+len(need)+2)
+			if !o.found && o.s.endsAddress(o.window[max(0, i-gateNear):i]) {
+				o.judge(o.window[max(0, i-gateKeep):end])
 			}
 		})
 	}

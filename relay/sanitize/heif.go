@@ -134,7 +134,11 @@ func clearItems(b []byte, iloc, idat box, drop map[uint32]string) {
 		l.uint(2)
 		base := l.uint(baseSize)
 		kind, gone := drop[id]
-		for extents := l.uint(2); extents > 0 && l.ok; extents-- {
+		extents := l.uint(2)
+		if offsetSize+lengthSize+indexSize == 0 {
+			extents = min(extents, 1) // all are the same
+		}
+		for ; extents > 0 && l.ok; extents-- {
 			l.uint(indexSize)
 			from, length := base+l.uint(offsetSize), l.uint(lengthSize)
 			room := uint64(len(b))

@@ -81,7 +81,7 @@ func inHyperlink(s string, at int) bool {
 		return false
 	}
 	start += max(0, at-maxLink)
-	end := start + tagLength([]byte(s[start:]))
+	end := start + tagLength([]byte(s[start:min(len(s), start+maxLink)]))
 	return strings.Contains(s[start:end], "/relationships/hyperlink")
 }
 

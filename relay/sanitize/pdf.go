@@ -58,9 +58,12 @@ func (a *attachment) stripPDF(b []byte) []byte {
 // file that is made to cost more the rest can't be told.
 const pdfWork = 16
 
-// parse reads an object.
-func (p *pdf) parse(at int) (pdfValue, bool) {
-	l := &pdfLexer{b: p.b, at: at, values: maxPDFValues, ok: true}
+// parse reads an object of the file.
+func (p *pdf) parse(at int) (pdfValue, bool) { return p.parseIn(p.b, at) }
+
+// parseIn reads an object of the file or of an object stream.
+func (p *pdf) parseIn(b []byte, at int) (pdfValue, bool) {
+	l := &pdfLexer{b: b, at: at, values: maxPDFValues, ok: true}
 	v := l.value(0)
 	if p.work -= l.at - at; p.work < 0 {
 		p.a.sealed = true

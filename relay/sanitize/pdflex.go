@@ -49,13 +49,6 @@ type pdfLexer struct {
 	ok     bool
 }
 
-// parsePDF reads the object at b[at:].
-func parsePDF(b []byte, at int) (pdfValue, bool) {
-	l := &pdfLexer{b: b, at: at, values: maxPDFValues, ok: true}
-	v := l.value(0)
-	return v, l.ok
-}
-
 func pdfSpace(c byte) bool {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == 0
 }

@@ -123,6 +123,7 @@ func (p *pdf) stripPacked(v *pdfValue, data []byte) {
 		p.a.sealed = true // what is in it can't be told
 		return
 	}
+	p.work += 2 * len(content)
 	numbers := bytes.Fields(content[:first])
 	k := &pdfBlanker{pdf: p, b: content}
 	for i := 0; i+1 < len(numbers) && i < 2*count; i += 2 {
@@ -131,7 +132,7 @@ func (p *pdf) stripPacked(v *pdfValue, data []byte) {
 		if err != nil || err2 != nil || at < 0 || first+at >= len(content) {
 			continue
 		}
-		if o, ok := parsePDF(content, first+at); ok {
+		if o, ok := p.parseIn(content, first+at); ok {
 			k.top(&o, pdfID{number, 0})
 		}
 	}

@@ -1,6 +1,10 @@
 package sanitize
 
-import "io"
+import (
+	"bytes"
+	"io"
+	"strings"
+)
 
 // scanner passes octets on and looks for an address of the writer's in them.
 type scanner struct {
@@ -32,7 +36,7 @@ func (s *scanner) Write(p []byte) (int, error) {
 
 func (s *scanner) look(p []byte) {
 	if s.window == nil {
-		s.window = make([]byte, 0, scanKeep+32<<10)
+		s.window = make([]byte, 0, scanKeep+min(len(p), 32<<10))
 	}
 	at := len(s.window)
 	s.window = append(s.window, p...)
@@ -42,7 +46,7 @@ func (s *scanner) look(p []byte) {
 	}
 	for _, need := range s.needs {
 		eachIndex(s.window, need, func(i int) {
-			if !s.found {
+			if !s.found && !s.plainlyOther(i) {
 				s.found = s.id.inOctets(s.window[max(0, i-scanKeep/2):min(len(s.window), i+len(need)+8)])
 			}
 		})
@@ -50,6 +54,40 @@ func (s *scanner) look(p []byte) {
 	if len(s.window) > scanKeep {
 		s.window = append(s.window[:0], s.window[len(s.window)-scanKeep:]...)
 	}
+}
+
+// plainlyOther reports whether what stands before a domain at i is an @ and,
+// plainly written, nobody's local part: that tells most of a long list of
+// addresses at the same provider.
+func (s *scanner) plainlyOther(i int) bool {
+	if i < 2 || s.window[i-1] != '@' {
+		return false
+	}
+	var buf [scanKeep / 2]byte
+	n := len(buf)
+	for k := i - 2; k >= 0 && n > 0 && i-k < len(buf); k-- {
+		switch c := s.window[k]; {
+		case c >= 0x80 || strings.IndexByte("%=&\\<", c) >= 0: // it may stand for something
+			return false
+		case viewClass[c] != viewDrop:
+			n--
+			buf[n] = c
+		}
+	}
+	before := buf[n:]
+	for _, s := range []string{"dot", "at", "t-", "b-"} { // spelt signs, the relay's addresses
+		if bytes.Contains(before, []byte(s)) {
+			return false
+		}
+	}
+	for d := range s.id.domains {
+		for _, local := range s.id.domains[d].locals {
+			if localAnywhere(before, len(before), local) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // rawDomains are the domains of the writer and the relay as octets, in ASCII

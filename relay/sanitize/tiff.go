@@ -22,6 +22,7 @@ const (
 	maxTIFFDirs    = 1000
 	maxTIFFEntries = 4096
 	maxTIFFDepth   = 4
+	maxTIFFLinks   = 10000
 )
 
 // tiffSizes are of the types of values, in octets (TIFF 6.0 section 2, BigTIFF).
@@ -34,6 +35,7 @@ type tiffFile struct {
 	big     bool // BigTIFF: counts and positions have eight octets
 	dirs    int
 	seen    map[uint64]bool
+	links   int // to directories below, that were looked at
 	cleared int // octets, in all
 }
 
@@ -131,7 +133,8 @@ func (t *tiffFile) children(e uint64, depth int, whole bool) {
 	if kind := t.uint(e+2, 2); kind == 16 || kind == 18 {
 		word = 8
 	}
-	for ; n >= word && t.dirs < maxTIFFDirs; at, n = at+word, n-word {
+	for ; n >= word && t.dirs < maxTIFFDirs && t.links < maxTIFFLinks; at, n = at+word, n-word {
+		t.links++
 		if dir := t.uint(at, int(word)); dir != 0 && !t.seen[dir] {
 			t.directory(dir, depth+1, whole)
 		}

@@ -97,3 +97,18 @@ func orNull(t time.Time) *time.Time {
 	t = t.UTC()
 	return &t
 }
+
+// octets prints a size as people read it.
+func octets(n int64) string {
+	units := []string{"octets", "KB", "MB", "GB", "TB"}
+	size := float64(n)
+	for len(units) > 1 && size >= 1024 {
+		size /= 1024
+		units = units[1:]
+	}
+	digits := 0
+	if size < 10 && units[0] != "octets" {
+		digits = 1
+	}
+	return strconv.FormatFloat(size, 'f', digits, 64) + " " + units[0]
+}

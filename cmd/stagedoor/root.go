@@ -31,6 +31,8 @@ func newRootCommand() *cobra.Command {
 		newAuditCommand(s),
 		newDNSCommand(s),
 		newConfigCommand(s),
+		newBackupCommand(s),
+		newRestoreCommand(s),
 		newVersionCommand(),
 	)
 	root.PersistentFlags().StringVar(&s.configFile, "config", "", "configuration file (default: relay.toml here, then "+systemConfig+")")

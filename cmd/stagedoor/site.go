@@ -98,11 +98,8 @@ func (s *site) with(do func(ctx context.Context, o *open, cmd *cobra.Command, ar
 // directories, where there are none yet.
 func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, follow bool) (*open, error) {
 	database := cfg.Storage.Path()
-	if err := checkOwner(database); err != nil {
-		return nil, cfg.Problem("storage.dsn", "%s", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(database), 0o700); err != nil {
-		return nil, cfg.Problem("storage.dsn", "make the directory: %s", err)
+	if err := makeStorageDir(cfg); err != nil {
+		return nil, err
 	}
 	if _, err := os.Stat(database); err == nil {
 		// A new key would make the old data unreadable and hide why.
@@ -120,10 +117,35 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, follow
 	st, err := store.Open(ctx, store.Options{
 		DSN: cfg.Storage.DSN, Keyring: keys, IDs: threading.NewIDSource(), Logger: log, Follow: follow,
 	})
-	if err != nil {
+	if errors.Is(err, store.ErrInUse) {
+		return nil, cfg.Problem("storage.dsn", "%s is being restored from a backup: try again when that is done", database)
+	} else if err != nil {
 		return nil, cfg.Problem("storage.dsn", "%s", err)
 	}
 	return &open{Config: cfg, Store: st, keys: keys, log: log}, nil
+}
+
+// makeStorageDir makes the directory of the database.
+func makeStorageDir(cfg *config.Config) error {
+	if err := checkOwner(cfg.Storage.Path()); err != nil {
+		return cfg.Problem("storage.dsn", "%s", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(cfg.Storage.Path()), 0o700); err != nil {
+		return cfg.Problem("storage.dsn", "make the directory: %s", err)
+	}
+	return nil
+}
+
+// loadKeys reads the key file of a database that is there, or that is about to
+// be.
+func loadKeys(cfg *config.Config) (*seal.Keyring, error) {
+	keys, err := seal.Load(cfg.Storage.KeyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, cfg.Problem("storage.key_file", "%s is missing: put the key file there that belongs to the backup; without it real addresses can't be read", cfg.Storage.KeyFile)
+	} else if err != nil {
+		return nil, cfg.Problem("storage.key_file", "%s", err)
+	}
+	return keys, nil
 }
 
 // checkOwner refuses to let root make or change a file of the daemon's user:

@@ -44,11 +44,11 @@ func (s *Store) newMailbox(member threading.ID, name string, use threading.Speci
 	return threading.Mailbox{ID: s.o.IDs.Next(), MemberID: member, Name: name, Use: use, UIDValidity: s.uidValidity(), UIDNext: 1, Subscribed: use != threading.UseNone}
 }
 
+// uidValidityEpoch is the year 2020 in seconds since 1970.
+const uidValidityEpoch = 1577836800
+
 // uidValidity is the time in seconds since 2020.
-func (s *Store) uidValidity() uint32 {
-	const epoch = 1577836800
-	return uint32(s.o.Now().Unix() - epoch)
-}
+func (s *Store) uidValidity() uint32 { return uint32(s.o.Now().Unix() - uidValidityEpoch) }
 
 // newUIDValidity is uidValidity, but greater each time: a mailbox that is made
 // again under its old name must differ, within a second too (RFC 9051 section

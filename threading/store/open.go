@@ -19,7 +19,8 @@
 // hand it functions, and those that wait share one commit and so one fsync.
 // Reading uses a small pool of connections, each read a transaction of its
 // own; no read stays open while a caller's function runs. A sweeper and, in a
-// process that follows others, a poller run until Close.
+// process that follows others, a poller run until Close. As long as a store is
+// open, Restore can't put another file in its database's place.
 package store
 
 import (
@@ -71,6 +72,7 @@ type Store struct {
 	read   *sql.DB
 	reads  sync.Map // query -> *sql.Stmt, prepared once for each connection
 	c      *committer
+	lock   *os.File // see lockDatabase
 	feed   feed
 	wake   chan struct{}
 	stop   context.CancelFunc
@@ -91,7 +93,7 @@ const sqlitePrefix = "sqlite:"
 
 // Open opens the database, makes it if there is none, and brings its schema up
 // to date. A database that a newer version made is refused.
-func Open(ctx context.Context, o Options) (*Store, error) {
+func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	path, ok := strings.CutPrefix(o.DSN, sqlitePrefix)
 	if !ok || path == "" {
 		return nil, errors.New("the storage must be written as sqlite:PATH; this version keeps its data in SQLite")
@@ -105,6 +107,16 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{o: o, wake: make(chan struct{}, 1)}
 	s.feed.init()
 	s.packer.init()
+	lock, err := lockDatabase(path, false)
+	if err != nil {
+		return nil, err
+	}
+	s.lock = lock
+	defer func() {
+		if err != nil {
+			_ = lock.Close()
+		}
+	}()
 	if err := makeFile(path); err != nil {
 		return nil, err
 	}
@@ -168,12 +180,15 @@ func openSQLite(path, cache, lock string, readOnly bool) (*sql.DB, error) {
 		q.Add("_pragma", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages))
 	}
 	q.Set("_txlock", lock)
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
+	db, err := sql.Open("sqlite", fileURI(path)+"?"+q.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	return db, nil
 }
+
+// fileURI names a file as SQLite takes it, whatever characters it has.
+func fileURI(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
 
 // Close finishes the commits under way and closes the database.
 func (s *Store) Close() error {
@@ -187,7 +202,7 @@ func (s *Store) Close() error {
 		_ = st.(*sql.Stmt).Close()
 		return true
 	})
-	err := errors.Join(s.read.Close(), s.c.conn.Close(), s.c.db.Close())
+	err := errors.Join(s.read.Close(), s.c.conn.Close(), s.c.db.Close(), s.lock.Close())
 	if err != nil {
 		return fmt.Errorf("close the database: %w", err)
 	}

@@ -95,12 +95,12 @@ func restore(cmd *cobra.Command, cfg *config.Config, file string, force bool) er
 		return err
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "Restored %s from %s: %d members.\n", database, file, r.Members)
+	fmt.Fprintf(out, "Restored %s from %s: %s.\n", database, file, many(r.Members, "member"))
 	if r.Kept != "" {
 		fmt.Fprintf(out, "The database that was there is kept as %s; remove it when you no longer need it.\n", r.Kept)
 	}
 	if r.Queue > 0 {
-		fmt.Fprintf(out, "%d messages waited for delivery when the backup was made. The daemon delivers them when it starts, also those that\nwere delivered since: stagedoor queue list shows them, queue drop ID drops one.\n", r.Queue)
+		fmt.Fprintf(out, "%s waited for delivery when the backup was made. The daemon delivers when it starts, also what was\ndelivered since: stagedoor queue list shows it, queue drop ID drops one.\n", many(r.Queue, "message"))
 	}
 	fmt.Fprintln(out, "Start the daemon: mail clients will read their mailboxes anew.")
 	return nil

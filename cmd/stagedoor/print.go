@@ -112,3 +112,11 @@ func octets(n int64) string {
 	}
 	return strconv.FormatFloat(size, 'f', digits, 64) + " " + units[0]
 }
+
+// many is a number of things: 1 message, 2 messages.
+func many(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
+}

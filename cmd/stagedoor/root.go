@@ -33,6 +33,7 @@ func newRootCommand() *cobra.Command {
 		newConfigCommand(s),
 		newBackupCommand(s),
 		newRestoreCommand(s),
+		newExportCommand(s),
 		newVersionCommand(),
 	)
 	root.PersistentFlags().StringVar(&s.configFile, "config", "", "configuration file (default: relay.toml here, then "+systemConfig+")")

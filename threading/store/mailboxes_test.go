@@ -298,3 +298,25 @@ func TestMailboxStatus(t *testing.T) {
 		t.Errorf("another member's mailbox: %v", err)
 	}
 }
+
+func TestHoldings(t *testing.T) {
+	x := newFixture(t)
+	sam, tess := x.member("sam"), x.member("tess")
+	first := x.file(x.start(sam, tess, "one"))[0]
+	x.file(x.reply(first.ThreadID, sam, tess, "two"))
+	list, err := x.Holdings(x.ctx, tess.ID)
+	if err != nil || len(list) != len(threading.StandardMailboxes) || list[0].Name != threading.Inbox {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for i, want := range []int{0: 2, 1: 0} {
+		if len(list[i].Entries) != want {
+			t.Errorf("%s holds %d, want %d", list[i].Name, len(list[i].Entries), want)
+		}
+	}
+	if e := list[0].Entries; e[0].UID != 1 || e[1].UID != 2 || e[0].ItemID == e[1].ItemID {
+		t.Errorf("%+v", e)
+	}
+	if list, err := x.Holdings(x.ctx, 12345); err != nil || len(list) != 0 {
+		t.Errorf("of nobody: %+v, %v", list, err)
+	}
+}

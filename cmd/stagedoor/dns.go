@@ -90,20 +90,13 @@ func newDNSCheckCommand(s *site) *cobra.Command {
 
 // records returns the records of the site.
 func (s *site) records(ips []string) ([]dns.Record, *config.Config, error) {
-	var given []netip.Addr
-	for _, text := range ips {
-		ip, err := netip.ParseAddr(text)
-		if err != nil {
-			return nil, nil, usagef("--ip %q is not an IP address", text)
-		}
-		given = append(given, ip)
-	}
 	cfg, err := s.config()
 	if err != nil {
 		return nil, nil, err
 	}
-	if given == nil {
-		given = publicAddresses(cfg.SMTP.Listen)
+	given, err := serverAddresses(cfg, ips)
+	if err != nil {
+		return nil, nil, err
 	}
 	key, err := dkimKey(cfg)
 	if err != nil {
@@ -120,6 +113,23 @@ func (s *site) records(ips []string) ([]dns.Record, *config.Config, error) {
 	}
 	records, err := dns.Records(o)
 	return records, cfg, err
+}
+
+// serverAddresses are the public addresses that --ip names, or else those that
+// this machine's interfaces show.
+func serverAddresses(cfg *config.Config, ips []string) ([]netip.Addr, error) {
+	var given []netip.Addr
+	for _, text := range ips {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			return nil, usagef("--ip %q is not an IP address", text)
+		}
+		given = append(given, ip)
+	}
+	if given == nil {
+		given = publicAddresses(cfg.SMTP.Listen)
+	}
+	return given, nil
 }
 
 // port is the port of the first listen address; 0 for none.

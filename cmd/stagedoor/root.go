@@ -31,6 +31,7 @@ func newRootCommand() *cobra.Command {
 		newAuditCommand(s),
 		newDNSCommand(s),
 		newConfigCommand(s),
+		newDoctorCommand(s),
 		newBackupCommand(s),
 		newRestoreCommand(s),
 		newExportCommand(s),

@@ -190,3 +190,26 @@ func TestEnqueueOperator(t *testing.T) {
 		t.Errorf("the body is %q", got)
 	}
 }
+
+func TestQueueState(t *testing.T) {
+	x := newFixture(t)
+	if q, err := x.QueueState(x.ctx); err != nil || q != (QueueState{}) {
+		t.Errorf("of an empty queue: %+v, %v", q, err)
+	}
+	sam, tess := x.member("sam"), x.member("tess")
+	began := x.clock.Now()
+	first := x.file(x.start(sam, tess, "one"))[0]
+	leased, err := x.Lease(x.ctx, 1, time.Hour)
+	if err != nil || len(leased) != 1 {
+		t.Fatal(leased, err)
+	}
+	if err := x.Retry(x.ctx, leased[0].ID, began.Add(2*time.Hour), "4.4.1 no answer"); err != nil {
+		t.Fatal(err)
+	}
+	x.clock.advance(time.Minute)
+	x.file(x.reply(first.ThreadID, sam, tess, "two"))
+	want := QueueState{Rows: 2, Oldest: began, OldestError: "4.4.1 no answer", Due: began.Add(time.Minute)}
+	if q, err := x.QueueState(x.ctx); err != nil || q != want {
+		t.Errorf("%+v (%v), want %+v", q, err, want)
+	}
+}

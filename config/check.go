@@ -174,6 +174,7 @@ func (c *checker) listeners() {
 		{"imap.listen_tls", c.IMAP.ListenTLS, false},
 		{"http.listen", c.HTTP.Listen, true},
 		{"http.listen_tls", c.HTTP.ListenTLS, false},
+		{"metrics.listen", c.Metrics.Listen, true},
 	} {
 		for _, address := range l.list {
 			c.listenAddress(l.key, address, l.unix)

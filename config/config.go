@@ -29,6 +29,7 @@ type Config struct {
 	Submission Submission `toml:"submission" doc:"Mail clients send here (RFC 6409)."`
 	IMAP       IMAP       `toml:"imap" doc:"Mail clients read here."`
 	HTTP       HTTP       `toml:"http" doc:"The HTTP door: the pages that links in mail lead to, /healthz (alive) and /readyz (the store answers)."`
+	Metrics    Metrics    `toml:"metrics" doc:"Counters for Prometheus, at /metrics: what came and went, the queue, sessions. They hold no address, domain or name of a member."`
 	TLS        TLS        `toml:"tls" doc:"The certificate of all listeners. Without files a self-signed one is made on first start, with a warning."`
 	Outbound   Outbound   `toml:"outbound" doc:"How mail to members' real addresses leaves."`
 	DKIM       DKIM       `toml:"dkim" doc:"The signature on what the relay sends (RFC 6376)."`
@@ -80,6 +81,11 @@ type HTTP struct {
 	ListenTLS    []string `toml:"listen_tls" doc:"host:port, such as \":443\"."`
 	BaseURL      string   `toml:"base_url" doc:"Where members reach the HTTP door, such as https://msg.example.com (behind a web server: what that passes on to http.listen). Mail links there. Empty: no links, and what can only be confirmed on a page is refused instead of held."`
 	APITokenFile string   `toml:"api_token_file" doc:"A file (mode 0600) with the token that callers of the HTTP API present. This version has no API yet."`
+}
+
+// Metrics is [metrics].
+type Metrics struct {
+	Listen []string `toml:"listen" doc:"host:port or unix:PATH, without TLS; [] closes it. Keep it on loopback or a private network: whoever reaches it learns how much mail there is. It is apart from http.listen, all of which a web server may pass on."`
 }
 
 // TLS is [tls].

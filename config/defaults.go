@@ -20,6 +20,7 @@ func Default() *Config {
 		Submission: Submission{Listen: []string{"0.0.0.0:587"}, ListenTLS: []string{"0.0.0.0:465"}},
 		IMAP:       IMAP{Listen: []string{"0.0.0.0:143"}, ListenTLS: []string{"0.0.0.0:993"}},
 		HTTP:       HTTP{Listen: []string{"127.0.0.1:8080"}, ListenTLS: []string{}},
+		Metrics:    Metrics{Listen: []string{}},
 		DKIM:       DKIM{Selector: "stagedoor"},
 		SenderAuth: SenderAuth{Policy: PolicyAligned, ARCSealers: []string{}, HoldDays: 7},
 		Privacy:    Privacy{TypedAddress: TypedAllow},
@@ -79,7 +80,7 @@ func (c *Config) complete(base string) {
 	} {
 		*path = under(*path)
 	}
-	for _, list := range [][]string{c.LMTP.Listen, c.HTTP.Listen} {
+	for _, list := range [][]string{c.LMTP.Listen, c.HTTP.Listen, c.Metrics.Listen} {
 		for i, address := range list {
 			if path, ok := strings.CutPrefix(address, unixPrefix); ok {
 				list[i] = unixPrefix + under(path)

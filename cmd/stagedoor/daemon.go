@@ -18,6 +18,7 @@ import (
 	"github.com/stagedoor/stagedoor/relay"
 	"github.com/stagedoor/stagedoor/relay/certs"
 	"github.com/stagedoor/stagedoor/relay/ingress"
+	"github.com/stagedoor/stagedoor/relay/metrics"
 	"github.com/stagedoor/stagedoor/relay/notify"
 	"github.com/stagedoor/stagedoor/relay/outbound"
 	"github.com/stagedoor/stagedoor/relay/senderauth"
@@ -44,13 +45,15 @@ type daemon struct {
 	submission *submission.Server
 	imap       *wire.Server
 	web        *web.Server
+	metrics    *metrics.Metrics
+	metricsWeb *metrics.Server
 	queue      *outbound.Queue
 	digester   *notify.Digester
 
 	// bound are the addresses that the listeners got, by service; start sets
 	// them.
 	bound struct {
-		smtp, lmtp, submission, submissionTLS, imap, imapTLS, http, httpTLS []string
+		smtp, lmtp, submission, submissionTLS, imap, imapTLS, http, httpTLS, metrics []string
 	}
 	// failed tells, once, that a listener gave up.
 	failed chan error
@@ -72,11 +75,12 @@ type service struct {
 // newDaemon opens the store and makes every part; nothing listens yet. On an
 // error nothing is left open.
 func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daemon, error) {
-	o, err := openStore(ctx, cfg, log, true)
+	counts := metrics.New(release())
+	o, err := openStore(ctx, cfg, log, counts.Event)
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{cfg: cfg, log: log, open: o, failed: make(chan error, 1)}
+	d := &daemon{cfg: cfg, log: log, open: o, metrics: counts, failed: make(chan error, 1)}
 	for _, wire := range []func() error{d.wireRelay, d.wireQueue, d.wireDoors} {
 		if err := wire(); err != nil {
 			return nil, errors.Join(err, o.Close())
@@ -124,7 +128,7 @@ func (d *daemon) wireQueue() error {
 		Store: d.open.Store, Renderer: renderer,
 		Domain: d.cfg.Domain, Hostname: d.cfg.Hostname, Operator: d.cfg.Operator, Signer: signer,
 		Smarthost: d.cfg.Outbound.Smarthost, SmarthostPassword: password, Resolver: d.cfg.DNS.Resolver,
-		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Logger: d.log,
+		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Observe: d.metrics.Delivery, Logger: d.log,
 	})
 	if err != nil {
 		return d.cfg.Problem("outbound.smarthost", "%s", err)
@@ -144,26 +148,27 @@ func (d *daemon) wireDoors() error {
 
 	smtp := door
 	auth.ARCSealers = c.SenderAuth.ARCSealers
-	smtp.Auth, smtp.TLSConfig = senderauth.New(auth), d.certs.TLSConfig(false)
+	smtp.Auth, smtp.TLSConfig, smtp.Observe = senderauth.New(auth), d.certs.TLSConfig(false), d.metrics.Door("smtp")
 	d.smtp = ingress.New(smtp)
 
 	// Only what comes by LMTP went through the server whose word is taken.
 	lmtp := door
 	auth.TrustedAuthservID = c.SenderAuth.TrustedAuthservID
-	lmtp.LMTP, lmtp.Auth = true, senderauth.New(auth)
+	lmtp.LMTP, lmtp.Auth, lmtp.Observe = true, senderauth.New(auth), d.metrics.Door("lmtp")
 	d.lmtp = ingress.New(lmtp)
 
 	d.submission = submission.New(submission.Options{
 		Pipeline: d.pipeline, Login: signIn, Hostname: c.Hostname, TLSConfig: d.certs.TLSConfig(true),
 		InsecureAuth: c.Submission.AllowInsecureAuth, TempDir: c.Storage.TempDir, MaxMessageSize: int64(c.SMTP.MaxMessageSize),
-		MaxRecipients: limits.MaxRecipients, MaxConnections: limits.Connections, MaxPerIP: limits.ConnectionsPerIP, Logger: d.log,
+		MaxRecipients: limits.MaxRecipients, MaxConnections: limits.Connections, MaxPerIP: limits.ConnectionsPerIP,
+		Observe: d.metrics.Door("submission"), Logger: d.log,
+	})
+	sessions := imapd.New(imapd.Options{
+		Store: d.open.Store, Login: signIn, MaxMessageSize: int64(c.SMTP.MaxMessageSize),
+		SessionsPerMember: limits.SessionsPerMember, Logger: d.log,
 	})
 	d.imap = wire.New(wire.Options{
-		IMAP: imapd.New(imapd.Options{
-			Store: d.open.Store, Login: signIn, MaxMessageSize: int64(c.SMTP.MaxMessageSize),
-			SessionsPerMember: limits.SessionsPerMember, Logger: d.log,
-		}),
-		TLSConfig: d.certs.TLSConfig(true), InsecureAuth: c.IMAP.AllowInsecureAuth,
+		IMAP: sessions, TLSConfig: d.certs.TLSConfig(true), InsecureAuth: c.IMAP.AllowInsecureAuth,
 		MaxConnections: limits.Connections, MaxConnectionsPerIP: limits.ConnectionsPerIP, Logger: d.log,
 	})
 	d.web = web.New(web.Options{
@@ -171,6 +176,9 @@ func (d *daemon) wireDoors() error {
 			IMAPTLS: portOf(c.IMAP.ListenTLS), IMAP: portOf(c.IMAP.Listen), SubmissionTLS: portOf(c.Submission.ListenTLS), Submission: portOf(c.Submission.Listen),
 		}, Brand: c.Brand, BaseURL: c.HTTP.BaseURL, SupportURL: c.SupportURL, SafetyURL: c.SafetyURL, Logger: d.log,
 	})
+	d.metrics.WatchQueue(d.open.QueueState)
+	d.metrics.WatchIMAP(d.imap.Connections, sessions.SignedIn)
+	d.metricsWeb = metrics.NewServer(d.metrics, d.log)
 	return nil
 }
 
@@ -211,6 +219,7 @@ func (d *daemon) listServices() []service {
 		{"http.listen_tls", c.HTTP.ListenTLS, &b.httpTLS, func(l net.Listener) error {
 			return d.web.Serve(tls.NewListener(l, d.certs.TLSConfig(true)))
 		}},
+		{"metrics.listen", c.Metrics.Listen, &b.metrics, d.metricsWeb.Serve},
 	}
 }
 
@@ -284,7 +293,7 @@ func (d *daemon) stop(ctx context.Context) error {
 		})
 	}
 	doors.Wait()
-	err := d.web.Shutdown(drain)
+	err := errors.Join(d.web.Shutdown(drain), d.metricsWeb.Shutdown(drain))
 	d.closeListeners()
 	d.await(ctx)
 	return errors.Join(err, d.open.Close())

@@ -127,7 +127,7 @@ func examineStore(ctx context.Context, cfg *config.Config) (*open, []doctor.Find
 	if st, err := os.Stat(cfg.Storage.Path()); err == nil && st.Mode().Perm()&0o077 != 0 {
 		return nil, failed(fmt.Sprintf("%s can be read by others (mode %04o)", cfg.Storage.Path(), st.Mode().Perm()), "chmod 600 "+cfg.Storage.Path())
 	}
-	o, err := openStore(ctx, cfg, slog.New(slog.DiscardHandler), false)
+	o, err := openStore(ctx, cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return nil, failed(err.Error(), "")
 	}

@@ -82,7 +82,7 @@ func (s *site) with(do func(ctx context.Context, o *open, cmd *cobra.Command, ar
 			return err
 		}
 		log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-		o, err := openStore(cmd.Context(), cfg, log, false)
+		o, err := openStore(cmd.Context(), cfg, log, nil)
 		if err != nil {
 			return err
 		}
@@ -95,8 +95,9 @@ func (s *site) with(do func(ctx context.Context, o *open, cmd *cobra.Command, ar
 }
 
 // openStore opens the key file and the database; it makes both, and their
-// directories, where there are none yet.
-func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, follow bool) (*open, error) {
+// directories, where there are none yet. observe is the daemon's: it follows
+// what commands change.
+func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, observe func(event string)) (*open, error) {
 	database := cfg.Storage.Path()
 	if err := makeStorageDir(cfg); err != nil {
 		return nil, err
@@ -115,7 +116,7 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, follow
 		log.Warn("made a new key; keep a copy of it elsewhere than the database: without it the database can't be read", "file", cfg.Storage.KeyFile)
 	}
 	st, err := store.Open(ctx, store.Options{
-		DSN: cfg.Storage.DSN, Keyring: keys, IDs: threading.NewIDSource(), Logger: log, Follow: follow,
+		DSN: cfg.Storage.DSN, Keyring: keys, IDs: threading.NewIDSource(), Logger: log, Follow: observe != nil, Observe: observe,
 	})
 	if errors.Is(err, store.ErrInUse) {
 		return nil, cfg.Problem("storage.dsn", "%s is being restored from a backup: try again when that is done", database)

@@ -20,11 +20,8 @@ func newVersionCommand() *cobra.Command {
 
 // version says what the binary was built from, as the Go tool recorded it.
 func version() string {
-	name, revision, changed := "unreleased", "", ""
+	revision, changed := "", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if v := info.Main.Version; v != "" && v != "(devel)" {
-			name = v
-		}
 		for _, s := range info.Settings {
 			switch {
 			case s.Key == "vcs.revision":
@@ -34,5 +31,15 @@ func version() string {
 			}
 		}
 	}
-	return fmt.Sprintf("stagedoor %s (%s %s/%s%s%s)", name, runtime.Version(), runtime.GOOS, runtime.GOARCH, revision, changed)
+	return fmt.Sprintf("stagedoor %s (%s %s/%s%s%s)", release(), runtime.Version(), runtime.GOOS, runtime.GOARCH, revision, changed)
+}
+
+// release is the version's name.
+func release() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if v := info.Main.Version; v != "" && v != "(devel)" {
+			return v
+		}
+	}
+	return "unreleased"
 }

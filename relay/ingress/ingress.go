@@ -51,8 +51,9 @@ type Options struct {
 	MaxPerIP       int
 	// LMTP: the client is the mail server in front, which has said 250 already
 	// and would bounce: nothing is refused after DATA.
-	LMTP   bool
-	Logger *slog.Logger
+	LMTP    bool
+	Observe smtpd.Observer
+	Logger  *slog.Logger
 }
 
 // Server is the door. Serve may be called for several listeners.
@@ -112,10 +113,11 @@ func (x *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), takeTimeout)
 	defer cancel()
+	began := time.Now()
 	t, err := x.s.o.Pipeline.Recipient(ctx, to)
 	if err == nil {
 		x.targets = append(x.targets, t)
-		return nil
+		return x.s.o.Observe.Answered("recipient", began, nil)
 	}
 	var r *relay.Refusal
 	if errors.As(err, &r) && !r.Temporary() {
@@ -126,29 +128,30 @@ func (x *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 		}
 		time.Sleep(time.Duration(x.refused-1) * 50 * time.Millisecond)
 	}
-	return smtpd.Answer(x.s.o.Logger, "RCPT", err)
+	return x.s.o.Observe.Answered("recipient", began, smtpd.Answer(x.s.o.Logger, "RCPT", err))
 }
 
 // Data implements smtp.Session.
 func (x *session) Data(r io.Reader) error {
+	began := time.Now()
 	errs, err := x.take(r)
 	if err == nil && len(errs) > 0 {
 		err = errs[0] // they are all the same
 	}
-	return smtpd.Answer(x.s.o.Logger, "DATA", err)
+	return x.s.o.Observe.Answered("message", began, smtpd.Answer(x.s.o.Logger, "DATA", err))
 }
 
 // LMTPData implements smtp.LMTPSession (RFC 2033 section 4.2: an answer for
 // each recipient).
 func (x *session) LMTPData(r io.Reader, status smtp.StatusCollector) error {
-	targets := x.targets
+	targets, began := x.targets, time.Now()
 	errs, err := x.take(r)
 	for i, t := range targets {
 		e := err
 		if err == nil {
 			e = errs[i]
 		}
-		status.SetStatus(t.Address, smtpd.Answer(x.s.o.Logger, "LMTP DATA", e))
+		status.SetStatus(t.Address, x.s.o.Observe.Answered("message", began, smtpd.Answer(x.s.o.Logger, "LMTP DATA", e)))
 	}
 	return nil
 }

@@ -122,6 +122,7 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 	if err == nil {
 		q.o.Logger.Info("delivered", "row", p.row.ID, "kind", p.row.Kind, "member", p.member.Handle, "attempts", p.row.Attempts,
 			"octets", msg.Size(), "took", time.Since(began).Round(time.Millisecond))
+		q.o.Observe("delivered")
 		q.settler.add(verdict{row: p.row})
 		return nil
 	}
@@ -205,12 +206,15 @@ func (q *Queue) settle(row store.Delivery, f *failure) {
 	log := q.o.Logger.With("row", row.ID, "kind", row.Kind, "attempts", row.Attempts, "reason", f.text)
 	switch {
 	case f.permanent:
+		q.o.Observe("refused")
 		log.Warn("refused for good: the message stays in its mailbox, the notification is dropped")
 		q.settler.add(verdict{row: row, note: f.text})
 	case now.Sub(row.CreatedAt) >= q.o.MaxAge:
+		q.o.Observe("expired")
 		log.Warn("given up: it could not be delivered in time", "age", now.Sub(row.CreatedAt).Round(time.Minute))
 		q.settler.add(verdict{row: row, note: "given up after " + now.Sub(row.CreatedAt).Round(time.Hour).String() + ": " + f.text})
 	default:
+		q.o.Observe("deferred")
 		due := now.Add(backoff(row.Attempts - 1))
 		if f.config {
 			log.Error("a delivery needs the operator's attention", "due", due)

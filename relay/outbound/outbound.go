@@ -68,8 +68,11 @@ type Options struct {
 	Lease          time.Duration // after a crash, a row comes back after so long; renewed meanwhile; 0: 2 minutes
 	Grace          time.Duration // that deliveries under way get when Run is told to stop; 0: 8 seconds
 
-	Logger *slog.Logger
-	Now    func() time.Time // nil: time.Now
+	// Observe is told how each try went: "delivered", "deferred" (it is tried
+	// again), "refused" (for good) or "expired" (given up). Nil: nobody.
+	Observe func(class string)
+	Logger  *slog.Logger
+	Now     func() time.Time // nil: time.Now
 }
 
 // Queue delivers the store's queue.
@@ -130,6 +133,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Observe == nil {
+		o.Observe = func(string) {}
 	}
 	return o
 }

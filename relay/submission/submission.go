@@ -36,6 +36,7 @@ type Options struct {
 	MaxRecipients  int   // of one message
 	MaxConnections int
 	MaxPerIP       int
+	Observe        smtpd.Observer
 	Logger         *slog.Logger
 }
 
@@ -124,27 +125,33 @@ func (x *session) Mail(string, *smtp.MailOptions) error {
 func (x *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	ctx, cancel := context.WithTimeout(context.Background(), takeTimeout)
 	defer cancel()
+	began := time.Now()
 	t, err := x.s.o.Pipeline.SubmissionRecipient(ctx, x.member, to)
-	if err != nil {
-		return smtpd.Answer(x.s.o.Logger, "RCPT of a member", err)
+	if err == nil {
+		x.targets = append(x.targets, t)
 	}
-	x.targets = append(x.targets, t)
-	return nil
+	return x.s.o.Observe.Answered("recipient", began, smtpd.Answer(x.s.o.Logger, "RCPT of a member", err))
 }
 
 // Data implements smtp.Session.
 func (x *session) Data(r io.Reader) error {
+	began := time.Now()
+	return x.s.o.Observe.Answered("message", began, smtpd.Answer(x.s.o.Logger, "DATA of a member", x.take(r)))
+}
+
+// take spools the message and gives it to the pipeline.
+func (x *session) take(r io.Reader) error {
 	conn := smtpd.Of(x.conn)
 	conn.Busy(true)
 	defer conn.Busy(false)
 	msg, err := smtpd.ReadMessage(x.s.o.Logger, r, x.s.o.TempDir, x.s.o.MaxMessageSize)
 	if err != nil {
-		return smtpd.Answer(x.s.o.Logger, "DATA of a member", err)
+		return err
 	}
 	defer msg.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), takeTimeout)
 	defer cancel()
-	return smtpd.Answer(x.s.o.Logger, "DATA of a member", x.s.o.Pipeline.Submit(ctx, x.member, x.targets, msg))
+	return x.s.o.Pipeline.Submit(ctx, x.member, x.targets, msg)
 }
 
 // Reset implements smtp.Session.

@@ -56,6 +56,13 @@ func (s *Store) File(ctx context.Context, filings ...threading.Filing) ([]thread
 	if err != nil {
 		return nil, err
 	}
+	for _, f := range filed {
+		if f.Duplicate {
+			s.o.Observe("duplicate")
+		} else {
+			s.o.Observe("filed")
+		}
+	}
 	return filed, nil
 }
 

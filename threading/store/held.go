@@ -54,7 +54,7 @@ func (s *Store) Hold(ctx context.Context, h Held, question *Notice) error {
 		expires = millis(h.ExpiresAt)
 	}
 	ask := s.newNoticeRow(question)
-	return s.c.commit(ctx, func(t *tx) error {
+	return s.observed("held", s.c.commit(ctx, func(t *tx) error {
 		var forAlias, forMember int
 		if h.AliasID != 0 {
 			err := t.row("SELECT COUNT(CASE WHEN alias_id = ? THEN 1 END), COUNT(*) FROM held WHERE member_id = ?", []any{h.AliasID, h.MemberID}, &forAlias, &forMember)
@@ -71,7 +71,15 @@ func (s *Store) Hold(ctx context.Context, h Held, question *Notice) error {
 			return err
 		}
 		return t.addNotice(ask)
-	})
+	}))
+}
+
+// observed passes an error on and tells of what happened without one.
+func (s *Store) observed(event string, err error) error {
+	if err == nil {
+		s.o.Observe(event)
+	}
+	return err
 }
 
 const heldColumns = "id, member_id, alias_id, recipient, reason, sender, proven, held_at, expires_at"
@@ -156,10 +164,10 @@ type Recorded struct {
 // never holds an address.
 func (s *Store) Record(ctx context.Context, kind string, ref threading.ID, note string) error {
 	id := s.o.IDs.Next()
-	return s.c.commit(ctx, func(t *tx) error {
+	return s.observed(kind, s.c.commit(ctx, func(t *tx) error {
 		_, err := t.exec("INSERT INTO records (id, kind, ref, note, at) VALUES (?, ?, ?, ?, ?)", id, kind, ref, note, millis(s.o.Now()))
 		return err
-	})
+	}))
 }
 
 // Records lists notes, the newest first.

@@ -64,6 +64,9 @@ type Options struct {
 	Follow bool
 	// Quota is how many octets a member's clients may fill; zero: no bound.
 	Quota int64
+	// Observe is told, after the commit, of each message that is filed ("filed",
+	// or "duplicate"), held ("held") or recorded (the record's kind). Nil: nobody.
+	Observe func(event string)
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -103,6 +106,9 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Observe == nil {
+		o.Observe = func(string) {}
 	}
 	s := &Store{o: o, wake: make(chan struct{}, 1)}
 	s.feed.init()

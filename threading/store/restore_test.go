@@ -169,6 +169,11 @@ func TestRestoreOverADamagedDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, suffix := range []string{"", "-journal"} { // of a restore that was killed
+		if err := os.WriteFile(x.path+partial+suffix, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r, err := Restore(x.ctx, RestoreOptions{DSN: x.dsn(), File: good, Keyring: fixtureKeyring(t), Replace: true})
 	if err != nil {
 		t.Fatal(err)
@@ -177,6 +182,9 @@ func TestRestoreOverADamagedDatabase(t *testing.T) {
 		if b, _ := os.ReadFile(r.Kept + suffix); string(b) != text {
 			t.Errorf("kept%s holds %q, want %q", suffix, b, text)
 		}
+	}
+	if left, _ := filepath.Glob(x.path + partial + "*"); len(left) > 0 {
+		t.Errorf("left: %q", left)
 	}
 	if s, err := openAt(t, x.dsn()); err != nil {
 		t.Error(err)

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -39,7 +38,7 @@ func TestReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	o, err := openStore(ctx, cfg, slog.New(slog.NewTextHandler(io.Discard, nil)), false)
+	o, err := openStore(ctx, cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -203,7 +203,7 @@ func TestQueueState(t *testing.T) {
 	if err != nil || len(leased) != 1 {
 		t.Fatal(leased, err)
 	}
-	if err := x.Retry(x.ctx, leased[0].ID, began.Add(2*time.Hour), "4.4.1 no answer"); err != nil {
+	if err := x.Retry(x.ctx, leased[0], began.Add(2*time.Hour), "4.4.1 no answer"); err != nil {
 		t.Fatal(err)
 	}
 	x.clock.advance(time.Minute)

@@ -190,6 +190,7 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest stri
 		Body:      rb.body,
 		Dedupe:    k.Hash("dedupe", l.writer.ID.String(), key, foreign, digest),
 	}
+	f.Mark = p.mark(pl, l, h, rb.Subject)
 	if _, domain := splitRecipient(foreign); foreign != "" && !p.ours(domain) {
 		f.Message.ForeignID = foreign
 	}

@@ -83,7 +83,20 @@ type Filing struct {
 	// was filed within DedupeFor, nothing is written and the first filing is
 	// returned. Nil: not checked.
 	Dedupe []byte
+	// Mark, if set, flags the writer's own copies of an earlier message.
+	Mark *Mark
 }
+
+// Mark is what the writer's copies of the message that a filing answers or
+// forwards get with it, in whatever mailbox they are.
+type Mark struct {
+	MessageID ID // zero: the thread's newest that another wrote
+	Flags     Flags
+	Keywords  []string
+}
+
+// KeywordForwarded is set on what was forwarded (RFC 5788).
+const KeywordForwarded = "$Forwarded"
 
 // DedupeFor is how long a sender's retry of the same message is recognised
 // (RFC 5321 section 4.5.4.1 has senders give up after 4 to 5 days).

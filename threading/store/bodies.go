@@ -105,11 +105,12 @@ type bodyRow struct {
 	structure []byte
 	signature []byte
 	text      []byte
+	preview   *string
 	chunks    []chunk // of a body that is held in memory: none or one
 }
 
 func newBodyRow(b threading.Body) bodyRow {
-	r := bodyRow{id: b.ID, size: b.Size, structure: b.Structure, signature: threading.NewSignature(b.Text), text: compress([]byte(b.Text))}
+	r := bodyRow{id: b.ID, size: b.Size, structure: b.Structure, signature: threading.NewSignature(b.Text), text: compress([]byte(b.Text)), preview: previewOf(&b)}
 	if r.structure == nil {
 		r.structure = []byte{}
 	}
@@ -122,7 +123,7 @@ func newBodyRow(b threading.Body) bodyRow {
 // addBody writes a body; one that is there already (several threads share it)
 // is left.
 func (t *tx) addBody(b bodyRow) error {
-	n, err := t.exec("INSERT INTO bodies (id, size, structure, signature, text) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", b.id, b.size, b.structure, b.signature, b.text)
+	n, err := t.exec("INSERT INTO bodies (id, size, structure, signature, text, preview) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", b.id, b.size, b.structure, b.signature, b.text, b.preview)
 	if err != nil || n == 0 {
 		return err
 	}

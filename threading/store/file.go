@@ -104,6 +104,9 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 			return filed, err
 		}
 	}
+	if f.Mark != nil {
+		return filed, t.mark(f, m.ThreadID)
+	}
 	return filed, nil
 }
 

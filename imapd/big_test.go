@@ -32,12 +32,17 @@ type big struct {
 
 func newBig(t testing.TB, messages int) *big {
 	t.Helper()
+	return newBigWith(t, messages, 0)
+}
+
+func newBigWith(t testing.TB, messages int, quota int64) *big {
+	t.Helper()
 	b := &big{TB: t, threads: map[threading.ID]bool{}, path: filepath.Join(t.TempDir(), "stagedoor.db")}
 	k, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.store, err = store.Open(t.Context(), store.Options{DSN: "sqlite:" + b.path, Keyring: k, IDs: threading.NewIDSource()}); err != nil {
+	if b.store, err = store.Open(t.Context(), store.Options{DSN: "sqlite:" + b.path, Keyring: k, IDs: threading.NewIDSource(), Quota: quota}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.store.Close() })

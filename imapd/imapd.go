@@ -198,6 +198,8 @@ func answer(err error, missing imap.ResponseCode) error {
 		return no(imap.ResponseCodeAlreadyExists, "There is a mailbox of that name already.")
 	case errors.Is(err, store.ErrLimit):
 		return no(imap.ResponseCodeLimit, "There are too many: the limit is reached.")
+	case errors.Is(err, store.ErrQuota):
+		return no(imap.ResponseCodeOverQuota, "Your mailboxes are full: delete messages, and what is in Trash, to make room.")
 	case errors.Is(err, store.ErrStandardMailbox), errors.Is(err, store.ErrMailboxName):
 		return no(imap.ResponseCodeCannot, err.Error())
 	case errors.Is(err, store.ErrHasChildren):

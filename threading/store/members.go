@@ -132,6 +132,14 @@ func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
 	})
 }
 
+// SetAlerts changes when a member is told of messages, and nothing else.
+// ErrNotFound.
+func (s *Store) SetAlerts(ctx context.Context, id threading.ID, alerts threading.Alerts) error {
+	return s.c.commit(ctx, func(t *tx) error {
+		return changed(t.exec("UPDATE members SET alerts = ? WHERE id = ? AND handle IS NOT NULL", alerts, id))
+	})
+}
+
 // erased are the tables that hold what is a member's own.
 var erased = []string{"addresses", "credentials", "entries", "tombstones", "items", "mailboxes", "client_ids", "queue", "held", "address_requests", "blocks", "mutes", "sessions", "signin_links", "index_blocks", "index_slices", "annotations", "member_state"}
 

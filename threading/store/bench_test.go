@@ -126,3 +126,27 @@ func BenchmarkStoreFlags100k(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkChanges100k is a client's CONDSTORE resync: ten changes in a mailbox
+// of 100,000 messages.
+func BenchmarkChanges100k(b *testing.B) {
+	x := newFixture(b)
+	mb := x.mailbox(x.member("tess"), threading.Inbox)
+	x.putMany(mb, 100_000)
+	_, since, err := x.UIDs(x.ctx, mb.MemberID, mb.ID)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range uint32(10) {
+		uid := 1000 + 9999*i
+		if _, err := x.StoreFlags(x.ctx, mb.MemberID, mb.ID, threading.UIDSet{{First: uid, Last: uid}}, threading.FlagsAdd, threading.FlagSeen, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		ch, err := x.Changes(x.ctx, mb.MemberID, mb.ID, since)
+		if err != nil || len(ch.Entries) != 10 {
+			b.Fatal(len(ch.Entries), err)
+		}
+	}
+}

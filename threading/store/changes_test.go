@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -245,6 +246,30 @@ func TestChangesAgainstAModel(t *testing.T) {
 			if mb, _ := m.Mailbox(m.ctx, b.MemberID, b.Name); mb.UIDNext != b.next {
 				t.Errorf("%s: UIDNEXT %d, want %d", b.Name, mb.UIDNext, b.next)
 			}
+		}
+	}
+}
+
+// What changed is found by its mod-sequence, however large the mailbox is.
+func TestChangesReadNoMore(t *testing.T) {
+	x := newFixture(t)
+	mb := x.mailbox(x.member("tess"), threading.Inbox)
+	x.putMany(mb, 2000)
+	for query, index := range map[string]string{readChanged: "entries_modseq", readExpunged: "tombstones_modseq"} {
+		rows, err := x.read.Query("EXPLAIN QUERY PLAN "+query, mb.MemberID, mb.ID, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan := ""
+		err = eachRow(rows, func(r scanner) error {
+			var id, parent, unused int
+			var detail string
+			err := r.Scan(&id, &parent, &unused, &detail)
+			plan += detail + "; "
+			return err
+		})
+		if err != nil || !strings.Contains(plan, index) {
+			t.Errorf("%s is answered by %s %v", query, plan, err)
 		}
 	}
 }

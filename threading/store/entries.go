@@ -190,13 +190,14 @@ func (s *Store) Text(ctx context.Context, bodyID threading.ID, needles []string)
 	return text, ruledOut, nil
 }
 
-// What snapshots read.
+// What snapshots read. What changed is found by its mod-sequence: the plus keeps
+// the database from reading the whole mailbox because that is in order already.
 const (
 	readModSeq   = "SELECT modseq FROM member_state WHERE member_id = ?"
 	readUIDs     = "SELECT uid FROM entries WHERE member_id = ? AND mailbox_id = ? ORDER BY uid"
-	readChanged  = "SELECT " + entryColumns + " FROM entries e WHERE e.member_id = ? AND e.mailbox_id = ? AND e.modseq > ? ORDER BY e.uid"
+	readChanged  = "SELECT " + entryColumns + " FROM entries e WHERE e.member_id = ? AND e.mailbox_id = ? AND e.modseq > ? ORDER BY +e.uid"
 	readKept     = "SELECT expunged_from FROM mailboxes WHERE member_id = ? AND id = ?"
-	readExpunged = "SELECT uid FROM tombstones WHERE member_id = ? AND mailbox_id = ? AND modseq > ? ORDER BY uid"
+	readExpunged = "SELECT uid FROM tombstones WHERE member_id = ? AND mailbox_id = ? AND modseq > ? ORDER BY +uid"
 )
 
 // UIDs returns all UIDs of a mailbox, ascending, and the mod-sequence that they

@@ -12,6 +12,12 @@ import (
 // after folding.
 const MaxSearchText = 256 << 10
 
+// plainLetters are what people type for letters that have no decomposition.
+var plainLetters = map[rune]string{
+	'ß': "ss", 'ø': "o", 'ł': "l", 'đ': "d", 'æ': "ae", 'œ': "oe", 'ı': "i",
+	'ς': "σ", // at the end of a word
+}
+
 // Fold brings text to the form in which searches compare: case folded,
 // compatibility forms and accents dropped, every run of white space one space.
 // RFC 5256 section 2.1's i;unicode-casemap is the model; leaving out accents
@@ -35,24 +41,10 @@ func Fold(s string) string {
 			b.WriteByte(' ')
 			space = false
 		}
-		switch r = unicode.ToLower(r); r {
-		case 'ß':
-			b.WriteString("ss")
-		case 'ø':
-			b.WriteByte('o')
-		case 'ł':
-			b.WriteByte('l')
-		case 'đ':
-			b.WriteByte('d')
-		case 'æ':
-			b.WriteString("ae")
-		case 'œ':
-			b.WriteString("oe")
-		case 'ı':
-			b.WriteByte('i')
-		case 'ς': // σ at the end of a word
-			b.WriteRune('σ')
-		default:
+		r = unicode.ToLower(r)
+		if plain, ok := plainLetters[r]; ok {
+			b.WriteString(plain)
+		} else {
 			b.WriteRune(r)
 		}
 	}

@@ -2,7 +2,6 @@ package sanitize
 
 import (
 	"bytes"
-	"encoding/base64"
 	"html"
 	"mime"
 	"net/url"
@@ -139,16 +138,7 @@ func (s *search) possible(text string, what searchFor) bool {
 	return slices.ContainsFunc(s.needed, holds) || what != searchAddresses && slices.ContainsFunc(s.neededElse, holds)
 }
 
-var (
-	tagLike   = regexp.MustCompile(`(?s)<[^<>]*>`)
-	breakLike = regexp.MustCompile(`\r?\n[ \t]*(?:>[ \t]?)*`)
-	spaceLike = regexp.MustCompile(`[\s>]+`)
-	softBreak = regexp.MustCompile(`=\r?\n`)
-	leftover  = regexp.MustCompile(`=(?:40|2e|2d|2b|3c|3e|5f)`)
-	spelling  = regexp.MustCompile(`\s*[(\[{]\s*at\s*[)\]}]\s*|\s+at\s+`)
-	dotted    = regexp.MustCompile(`\s*[(\[{]\s*dot\s*[)\]}]\s*|\s+dot\s+`)
-	jsonLike  = regexp.MustCompile(`\\u00([0-9a-f]{2})`)
-)
+var jsonLike = regexp.MustCompile(`\\u00([0-9a-f]{2})`)
 
 // finds reports whether any reading of a text, or a block of base64 in it,
 // holds what is searched for.
@@ -176,8 +166,7 @@ func (s *search) findsPlain(text string, what searchFor) bool {
 			next = jsonLike.ReplaceAllStringFunc(next, func(m string) string { return string(rune(unhexByte(m[4], m[5]))) })
 		}
 		if strings.Contains(next, "=") {
-			next = softBreak.ReplaceAllString(next, "")
-			next = leftover.ReplaceAllStringFunc(next, func(m string) string { return string(rune(unhexByte(m[1], m[2]))) })
+			next = unquoted(next)
 		}
 		if next == t || round == 3 {
 			break
@@ -190,27 +179,26 @@ func (s *search) findsPlain(text string, what searchFor) bool {
 // findsRead searches one reading, with tags and without, with line breaks and
 // without.
 func (s *search) findsRead(t string, what searchFor) bool {
-	views := []string{t}
-	if strings.Contains(t, "<") {
-		views = append(views, tagLike.ReplaceAllString(t, ""))
+	if s.findsView(t, what) {
+		return true
 	}
-	for _, v := range views {
-		if !s.possible(v, what) {
-			continue
-		}
-		if s.in(v, what) || s.in(breakLike.ReplaceAllString(v, ""), what) || s.in(breakLike.ReplaceAllString(v, " "), what) {
-			return true
-		}
-		// Broken by spaces the place where a word begins is lost: for addresses only.
-		if what&searchAddresses != 0 && s.in(spaceLike.ReplaceAllString(v, ""), searchAddresses) {
-			return true
-		}
-		spelled := dotted.ReplaceAllString(spelling.ReplaceAllString(v, "@"), ".")
-		if spelled != v && s.in(spelled, what) {
-			return true
-		}
+	bare := withoutTags(t)
+	return len(bare) < len(t) && s.findsView(bare, what)
+}
+
+func (s *search) findsView(v string, what searchFor) bool {
+	if !s.possible(v, what) {
+		return false
 	}
-	return false
+	if s.in(v, what) || s.in(joined(v, ""), what) || s.in(joined(v, " "), what) {
+		return true
+	}
+	// Broken by spaces the place where a word begins is lost: for addresses only.
+	if what&searchAddresses != 0 && s.in(withoutSpace(v), searchAddresses) {
+		return true
+	}
+	spelled := respelt(v)
+	return len(spelled) < len(v) && s.in(spelled, what)
 }
 
 // in searches a view as it stands.
@@ -309,48 +297,6 @@ func unpercent(s string) string {
 		return u
 	}
 	return string(percentDecode(s))
-}
-
-var base64Run = regexp.MustCompile(`[A-Za-z0-9+/]{16,}(?:[\r\n> ]+[A-Za-z0-9+/]{16,})*(?:[\r\n> ]+[A-Za-z0-9+/]+)?={0,2}`)
-
-// findsPacked searches what blocks of base64 in a text hold.
-func (s *search) findsPacked(text string, what searchFor) bool {
-	if what&searchAddresses == 0 || !longWord(text, minPacked) {
-		return false
-	}
-	for _, run := range base64Run.FindAllString(text, 200) {
-		clean := strings.Map(func(r rune) rune {
-			if r < 0x80 && isBase64(byte(r)) {
-				return r
-			}
-			return -1
-		}, run)
-		for off := 0; off < 4 && off < len(clean); off++ {
-			part := clean[off:]
-			if len(part)%4 == 1 {
-				part = part[:len(part)-1]
-			}
-			if raw, _ := base64.RawStdEncoding.DecodeString(part); s.inOctets(raw) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// longWord reports whether a text has a run of n base64 characters.
-func longWord(s string, n int) bool {
-	run := 0
-	for i := 0; i < len(s); i++ {
-		if isBase64Table[s[i]] {
-			if run++; run >= n {
-				return true
-			}
-		} else if s[i] != '\r' && s[i] != '\n' {
-			run = 0
-		}
-	}
-	return false
 }
 
 // tokens are the fields that are full of opaque names, and hold nothing that a

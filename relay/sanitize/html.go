@@ -61,7 +61,7 @@ func readHTML(s string) *document {
 		switch kind := z.Next(); kind {
 		case html.ErrorToken:
 			r.doc.flow = string(r.flow)
-			r.doc.lines = classify(r.doc.flow)
+			r.doc.classify()
 			return &r.doc
 		case html.TextToken:
 			r.text(z.Token().Data)
@@ -73,6 +73,34 @@ func readHTML(s string) *document {
 			r.end(string(name))
 		}
 	}
+}
+
+// classify tells new from quoted in the lines of the flow. A line that its
+// elements mark as quoted is like one behind a quote mark: an attribution above
+// it announces no more than it, and below it new text may follow.
+func (d *document) classify() {
+	f := newQuoteFinder(d.flow)
+	k := 0
+	for i := range f.lines {
+		l := &f.lines[i]
+		text, marked := false, true
+		for ; k < len(d.texts); k++ {
+			t := &d.tokens[d.texts[k]]
+			if t.flow >= l.end {
+				break
+			}
+			if visible := strings.TrimSpace(t.text) != ""; visible {
+				text, marked = true, marked && t.quoted
+			}
+			if t.flow+len(t.text) > l.end { // goes on in the next line
+				break
+			}
+		}
+		if text && marked && l.depth == 0 {
+			l.depth = 1
+		}
+	}
+	d.lines = f.classify()
 }
 
 func (r *htmlReader) quoted() bool {

@@ -3,6 +3,7 @@ package sanitize
 import (
 	"bytes"
 	"encoding/base64"
+	"io"
 	"strings"
 )
 
@@ -108,6 +109,11 @@ func (id *identity) findUU(list []match, s string) []match {
 func (id *identity) inOctets(b []byte) bool {
 	if !mayHoldAt(b) {
 		return false
+	}
+	if len(b) > 2*scanKeep { // a file: only around what could be a domain
+		scan := scanner{id: id, w: io.Discard}
+		_, _ = scan.Write(b)
+		return scan.found
 	}
 	var v view
 	narrow := bytes.ReplaceAll(b, []byte{0}, nil)

@@ -35,6 +35,12 @@ type quoteFinder struct {
 // is; all that follows a header block, a separator or the signature's "-- ",
 // which a program put there.
 func classify(s string) []textLine {
+	f := newQuoteFinder(s)
+	return f.classify()
+}
+
+// newQuoteFinder cuts a text into lines and counts their quote marks.
+func newQuoteFinder(s string) quoteFinder {
 	f := quoteFinder{s: s, lines: make([]textLine, 0, strings.Count(s, "\n")+1)}
 	for i := 0; i <= len(s); {
 		end := strings.IndexByte(s[i:], '\n')
@@ -46,6 +52,10 @@ func classify(s string) []textLine {
 		f.lines = append(f.lines, textLine{start: i, end: end, depth: quoteDepth(s[i:end])})
 		i = end + 1
 	}
+	return f
+}
+
+func (f *quoteFinder) classify() []textLine {
 	for i := 0; i < len(f.lines); i++ {
 		l := &f.lines[i]
 		if l.depth > 0 {
@@ -228,7 +238,7 @@ func (f *quoteFinder) attribution(i int, t string) (start int, ok bool) {
 		return 0, false
 	}
 	start = i
-	for start > 0 && i-start < maxWrapped-1 && !beginsAttribution(f.trimmed(start)) {
+	for start > 0 && i-start < maxWrapped-1 && !(beginsAttribution(f.trimmed(start)) && wholeBrackets(f.s[f.lines[start].start:f.lines[i].end])) {
 		if f.lines[start-1].kind != lineNew || f.lines[start-1].depth > 0 || f.trimmed(start-1) == "" {
 			break
 		}
@@ -264,10 +274,18 @@ func beginsAttribution(t string) bool {
 	return digits(t) >= 3
 }
 
+// wholeBrackets reports whether the address in a part of an attribution is
+// whole: the name before it, or the bracket, is not in the line above.
+func wholeBrackets(s string) bool {
+	i := strings.IndexAny(s, "<>()")
+	return i < 0 || strings.TrimLeft(s[:i], " \t") != "" && (s[i] == '<' || s[i] == '(')
+}
+
+// digits counts the digits, of whatever script.
 func digits(s string) int {
 	n := 0
-	for i := 0; i < len(s); i++ {
-		if s[i] >= '0' && s[i] <= '9' {
+	for _, r := range s {
+		if r >= '0' && r <= '9' || r >= utf8.RuneSelf && unicode.IsDigit(r) {
 			n++
 		}
 	}

@@ -1,8 +1,6 @@
 package sanitize
 
 import (
-	"encoding/base64"
-	"net/url"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -70,66 +68,6 @@ func attr(attrs []html.Attribute, name string) string {
 	return ""
 }
 
-// quoteMarker reports whether an element holds a quote, or whether all after
-// it is quoted, by the marks of the mail programs.
-func quoteMarker(name string, attrs []html.Attribute) (quote, after bool) {
-	if name == "blockquote" {
-		return true, false
-	}
-	if len(attrs) == 0 {
-		return false, false
-	}
-	for _, a := range attrs {
-		switch a.Key {
-		case "class":
-			for c := range strings.FieldsSeq(strings.ToLower(a.Val)) {
-				c = strings.TrimPrefix(c, "x_")
-				for _, mark := range quoteClasses {
-					if strings.Contains(c, mark) {
-						return true, false
-					}
-				}
-			}
-		case "id":
-			id := strings.ToLower(a.Val)
-			for _, mark := range []string{"divrplyfwdmsg", "appendonsend", "stopspelling", "olk_src_body_section", "mail-editor-reference-message-container", "reply-intro", "ms-outlook-mobile-signature"} {
-				if strings.HasSuffix(id, mark) {
-					return true, mark != "ms-outlook-mobile-signature"
-				}
-			}
-			if strings.HasSuffix(id, "signature") {
-				return true, false
-			}
-		case "name":
-			if strings.EqualFold(a.Val, "quote") {
-				return true, false
-			}
-		case "tabindex":
-			if name == "hr" && a.Val == "-1" {
-				return true, true
-			}
-		case "style":
-			if name != "div" && name != "p" && name != "td" && name != "blockquote" {
-				continue
-			}
-			style := strings.ToLower(strings.ReplaceAll(a.Val, " ", ""))
-			for _, mark := range []string{"border-top:solid#b5c4df", "border-top:solid#e1e1e1", "border-top:1.0ptsolid", "border-top-color:rgb(229,229,229)"} {
-				if strings.Contains(style, mark) {
-					return true, true
-				}
-			}
-		}
-	}
-	return false, false
-}
-
-// quoteClasses mark quotes, attributions and automatic signatures.
-var quoteClasses = []string{
-	"gmail_quote", "gmail_attr", "gmail_extra", "gmail_signature", "moz-cite-prefix", "moz-signature", "moz-forward-container", "yahoo_quoted", "yahoo-quoted",
-	"protonmail_quote", "protonmail_signature", "tutanota_quote", "zmail_extra", "emailquote", "outlookmessageheader", "wordsection-quote", "quoted-text",
-	"apple-mail-signature", "applemailsignature", "k9mail-signature", "signature-text", "freebirdformreply", "sh-signature", "elided-text", "mail-quote",
-}
-
 // isFooter reports whether an element is the relay's notification footer.
 // Programs put prefixes before class names when they quote.
 func isFooter(attrs []html.Attribute) bool {
@@ -143,31 +81,14 @@ func isFooter(attrs []html.Attribute) bool {
 
 const footerClass = "sd-footer"
 
-// hidden reports whether an element is not shown: what is in it was not typed.
-func hidden(attrs []html.Attribute) bool {
-	for _, a := range attrs {
-		switch a.Key {
-		case "hidden":
-			return true
-		case "style":
-			style := strings.ToLower(strings.ReplaceAll(a.Val, " ", ""))
-			if strings.Contains(style, "display:none") || strings.Contains(style, "visibility:hidden") || strings.Contains(style, "font-size:0") ||
-				strings.Contains(style, "mso-hide:all") || strings.Contains(style, "opacity:0;") || strings.HasSuffix(style, "opacity:0") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // attributes decides about the attributes of an element. typed: its link may
 // stay although it holds an address; newLink: it is in new text.
 func (rw *rewriter) attributes(t *htmlToken, typed, newLink bool) {
-	kept := t.attrs[:0]
-	if t.name == "img" && rw.isTracker(t.attrs) {
+	if t.name == "img" && !rw.image(t) {
 		t.drop = true
 		return
 	}
+	kept := t.attrs[:0]
 	seen := map[string]bool{}
 	for _, a := range t.attrs {
 		if a.Namespace != "" || seen[a.Key] {
@@ -179,11 +100,7 @@ func (rw *rewriter) attributes(t *htmlToken, typed, newLink bool) {
 			if a.Val == "" {
 				continue
 			}
-		case t.name == "img" && a.Key == "src":
-			if a.Val = rw.imageSource(a.Val); a.Val == "" {
-				t.drop = true
-				return
-			}
+		case t.name == "img" && a.Key == "src": // image has decided
 		case !plainAttributes[a.Key]:
 			continue
 		case a.Key == "style":
@@ -199,115 +116,7 @@ func (rw *rewriter) attributes(t *htmlToken, typed, newLink bool) {
 		seen[a.Key] = true
 		kept = append(kept, a)
 	}
-	if t.name == "img" && !seen["src"] {
-		t.drop = true
-	}
 	t.attrs = kept
-}
-
-// href decides about a link. One that holds an identifier goes, unless its
-// writer typed it; one wrapped by a mail system's link scanner, which puts
-// the reader's address in, is unwrapped.
-func (rw *rewriter) href(v string, typed, newLink bool) string {
-	v = strings.TrimSpace(v)
-	scheme, rest, ok := strings.Cut(v, ":")
-	switch strings.ToLower(scheme) {
-	case "http", "https", "mailto", "tel", "sms":
-	case "cid":
-		return rw.cidLink(rest)
-	default:
-		if strings.HasPrefix(v, "#") && len(rw.id.find(v)) == 0 {
-			return v
-		}
-		return ""
-	}
-	if !ok {
-		return ""
-	}
-	list := rw.id.find(v)
-	bad := false
-	for _, m := range list {
-		switch m.kind {
-		case matchAddress, matchPacked:
-			bad = bad || !typed
-		case matchDomain:
-			bad = bad || !newLink
-		default:
-			bad = true
-		}
-	}
-	if !bad {
-		return v
-	}
-	if u, err := url.Parse(v); err == nil && strings.HasSuffix(u.Hostname(), ".safelinks.protection.outlook.com") {
-		if inner := u.Query().Get("url"); strings.HasPrefix(inner, "http") && len(rw.id.find(inner)) == 0 {
-			return inner
-		}
-	}
-	return ""
-}
-
-// cidLink rewrites a link to another part.
-func (rw *rewriter) cidLink(id string) string {
-	if s, err := url.PathUnescape(id); err == nil {
-		id = s
-	}
-	return "cid:" + rw.contentID(id)
-}
-
-// imageSource decides where an image comes from: another part, the web, or
-// the text itself; everything else is a path on somebody's disk.
-func (rw *rewriter) imageSource(v string) string {
-	v = strings.TrimSpace(v)
-	scheme, rest, _ := strings.Cut(v, ":")
-	switch strings.ToLower(scheme) {
-	case "cid":
-		return rw.cidLink(rest)
-	case "http", "https":
-		if len(rw.id.find(v)) > 0 {
-			return ""
-		}
-		return v
-	case "data":
-		return rw.dataImage(rest)
-	}
-	return ""
-}
-
-// dataImage takes the metadata out of an image that is in the link itself.
-func (rw *rewriter) dataImage(rest string) string {
-	kind, data, ok := strings.Cut(rest, ",")
-	kind, isBase64 := strings.CutSuffix(strings.ToLower(strings.ReplaceAll(kind, " ", "")), ";base64")
-	if !ok || !isBase64 || !strings.HasPrefix(kind, "image/") || kind == "image/svg+xml" || !isMediaToken(kind) {
-		return ""
-	}
-	clean, ok := rw.stripped(decodeBase64(percentDecode(data)))
-	if !ok {
-		return ""
-	}
-	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(clean)
-}
-
-// isTracker reports whether a remote image is there to be fetched, not seen:
-// of a pixel's size, or hidden.
-func (rw *rewriter) isTracker(attrs []html.Attribute) bool {
-	src := strings.ToLower(strings.TrimSpace(attr(attrs, "src")))
-	if !strings.HasPrefix(src, "http:") && !strings.HasPrefix(src, "https:") {
-		return false
-	}
-	tiny := func(s string) bool {
-		s = strings.TrimSuffix(strings.TrimSpace(s), "px")
-		return s == "0" || s == "1" || s == "2"
-	}
-	if tiny(attr(attrs, "width")) || tiny(attr(attrs, "height")) || hidden(attrs) {
-		return true
-	}
-	for d := range strings.SplitSeq(strings.ToLower(strings.ReplaceAll(attr(attrs, "style"), " ", "")), ";") {
-		if name, value, _ := strings.Cut(d, ":"); (name == "width" || name == "height" || name == "max-width" || name == "max-height") && tiny(value) {
-			return true
-		}
-	}
-	return false
 }
 
 // inlineStyle keeps the declarations that only shape the text.

@@ -268,6 +268,9 @@ func spaced(s string) bool {
 // URL around it.
 func widen(m match, s string) match {
 	start := linkStart(s, m.start)
+	if start < m.start {
+		start = lineAbove(s, start)
+	}
 	if i := strings.Index(s[start:m.start], "://"); i >= 0 || strings.Contains(strings.ToLower(s[start:m.start]), "%3a%2f%2f") {
 		return widenLink(m, s)
 	}
@@ -303,11 +306,34 @@ func linkEnd(s string, i int) int {
 	return i
 }
 
+// lineAbove returns where a URL begins that goes on at i, the beginning of a
+// line: in a long line above it. Else it returns i.
+func lineAbove(s string, i int) int {
+	for k, n := i, 0; n < 20; n++ {
+		end := len(strings.TrimRight(s[:k], "> \t\r\n"))
+		if gap := s[end:k]; !strings.Contains(gap, "\n") || strings.Count(gap, "\n") > 1 {
+			return i
+		}
+		line := strings.LastIndexByte(s[max(0, end-maxLink):end], '\n') + max(0, end-maxLink) + 1
+		if end-line < 60 {
+			return i
+		}
+		if k = linkStart(s, end); strings.Contains(s[k:end], "://") {
+			return k
+		}
+	}
+	return i
+}
+
 // widenLink makes a match cover the whole URL around it. One that reaches the
 // end of a long line goes on in the next.
 func widenLink(m match, s string) match {
 	m.link = true
-	m.start, m.end = linkStart(s, m.start), linkEnd(s, m.end)
+	start := linkStart(s, m.start)
+	if start < m.start {
+		start = lineAbove(s, start)
+	}
+	m.start, m.end = start, linkEnd(s, m.end)
 	for n := 0; n < 20 && m.end < len(s) && (s[m.end] == '\n' || s[m.end] == '\r'); n++ {
 		line := strings.LastIndexByte(s[:m.end], '\n') + 1
 		next := m.end + len(s[m.end:]) - len(strings.TrimLeft(s[m.end:], "\r\n> "))

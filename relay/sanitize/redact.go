@@ -89,7 +89,9 @@ func (rw *rewriter) replace(s string, m match) edit {
 		e.with = ""
 		return e
 	case m.link:
-		e.with = hiddenLink
+		if e.with = rw.unwrap(unbroken(s[m.start:m.end]), maxWraps); e.with == "" {
+			e.with = hiddenLink
+		}
 		return e
 	case m.kind == matchRelay:
 		e.with = hiddenAddress
@@ -111,6 +113,19 @@ func (rw *rewriter) replace(s string, m match) edit {
 			}
 		}
 	}
+}
+
+// unbroken is a link without the line breaks and quote marks that came into it.
+func unbroken(s string) string {
+	if !strings.Contains(s, "\n") {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if r <= ' ' || r == '>' {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // brackets finds the pair of brackets around s[start:end], also where a line

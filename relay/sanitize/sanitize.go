@@ -82,6 +82,8 @@ type Identity struct {
 type Options struct {
 	Identity Identity
 	Typed    Typed // empty: TypedAllow
+	// RemoteImages says what is done with images on the web; empty: RemoteKeep.
+	RemoteImages RemoteImages
 	// Preface, if set, is put as a line of its own at the top of the text
 	// (text/plain and text/html alternatives alike).
 	Preface string

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -74,13 +75,28 @@ func newSearch(id Identity) *search {
 			s.needed = append(s.needed, squeeze(nil, name))
 		}
 	}
+	s.organisations(id)
 	for _, h := range id.Hosts {
-		if h = reading(h); len(h) >= 6 && !sharedProvider(h) && (s.relay == "" || !strings.HasSuffix(h, s.relay)) {
+		if h = reading(h); len(h) >= 6 && !sharedProvider(h) && (s.relay == "" || !strings.HasSuffix(h, s.relay) && !within(s.relay, h)) {
 			s.domains = append(s.domains, h)
 			s.neededElse = append(s.neededElse, squeeze(nil, h))
 		}
 	}
 	return s
+}
+
+// organisations adds the domains that were registered, of which the addresses'
+// are a part.
+func (s *search) organisations(id Identity) {
+	for _, a := range id.Addresses {
+		_, name, _ := cutLast(a, "@")
+		org, err := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(name))
+		if org = reading(org); err != nil || sharedProvider(org) || within(s.relay, org) || slices.Contains(s.domains, org) {
+			continue
+		}
+		s.domains = append(s.domains, org)
+		s.neededElse = append(s.neededElse, squeeze(nil, org))
+	}
 }
 
 func cutLast(s, sep string) (before, after string, ok bool) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/hex"
 	"mime"
-	"net/netip"
 	"strings"
 	"unicode/utf8"
 
@@ -22,17 +21,15 @@ type field struct {
 	value []byte
 }
 
-// kept are the fields that are looked at. Received and its like are read for
-// the hosts in them.
+// kept are the fields that are looked at, beside those that name hosts.
 var kept = map[string]bool{
 	"content-type": true, "content-transfer-encoding": true, "content-disposition": true, "content-id": true,
 	"subject": true, "from": true, "to": true, "cc": true, "date": true,
-	"received": true, "x-originating-ip": true,
 }
 
 // add takes a field if it is one of the kept.
 func (h *header) add(name, value []byte) bool {
-	var buf [32]byte
+	var buf [64]byte
 	if len(name) > len(buf) {
 		return false
 	}
@@ -42,7 +39,7 @@ func (h *header) add(name, value []byte) bool {
 		}
 		buf[i] = c
 	}
-	if !kept[string(buf[:len(name)])] {
+	if !kept[string(buf[:len(name)])] && !namesHosts(string(buf[:len(name)])) {
 		return false
 	}
 	h.fields = append(h.fields, field{string(buf[:len(name)]), bytes.Clone(value)})
@@ -239,42 +236,4 @@ func percentDecode(s string) []byte {
 		out = append(out, s[i])
 	}
 	return out
-}
-
-// hostsOf collects the host names and addresses that the trace fields of a
-// message give away: what stands behind "from" and in brackets. The first
-// field is the relay's own MX's and names the writer's provider's server.
-func hostsOf(h *header) []string {
-	var hosts []string
-	seen := map[string]bool{}
-	add := func(s string) {
-		s = strings.ToLower(strings.Trim(s, "[]()., \t"))
-		s = strings.TrimPrefix(s, "ipv6:")
-		if len(hosts) >= 40 || len(s) < 6 || seen[s] {
-			return
-		}
-		if ip, err := netip.ParseAddr(s); err == nil {
-			if ip.IsLoopback() || ip.IsUnspecified() {
-				return
-			}
-		} else if !strings.Contains(s, ".") || strings.ContainsAny(s, "@<>=/") || strings.HasSuffix(s, ".localdomain") {
-			return
-		}
-		seen[s] = true
-		hosts = append(hosts, s)
-	}
-	for _, f := range h.fields {
-		switch f.name {
-		case "x-originating-ip":
-			add(string(f.value))
-		case "received":
-			from, _, _ := strings.Cut(string(f.value), " by ")
-			for _, w := range strings.Fields(from) {
-				for _, s := range strings.FieldsFunc(w, func(r rune) bool { return r == '(' || r == ')' || r == '[' || r == ']' || r == ';' }) {
-					add(strings.TrimPrefix(s, "helo="))
-				}
-			}
-		}
-	}
-	return hosts
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
 )
 
 // hiddenAddress stands for an address that has no name to show.
@@ -55,6 +56,9 @@ func compile(in *Identity) *identity {
 		for _, name := range domainNames(a[at+1:]) {
 			id.addLocal(name, local)
 		}
+		for _, name := range domainNames(organisation(a[at+1:])) {
+			id.addLocal(name, "")
+		}
 	}
 	for _, h := range in.Hosts {
 		if h = fold(h); len(h) >= 6 {
@@ -62,7 +66,7 @@ func compile(in *Identity) *identity {
 		}
 	}
 	id.hosts = slices.DeleteFunc(id.hosts, func(h []byte) bool {
-		return len(id.relay) > 0 && bytes.HasSuffix(h, id.relay) || sharedProvider(string(h))
+		return len(id.relay) > 0 && (bytes.HasSuffix(h, id.relay) || within(string(id.relay), string(h))) || sharedProvider(string(h))
 	})
 	if _, rest, ok := strings.Cut(in.RelayURL, "://"); ok {
 		id.link = []byte(fold(strings.TrimRight(rest, "/")))
@@ -74,13 +78,33 @@ func (id *identity) addLocal(name, local string) {
 	for i := range id.domains {
 		d := &id.domains[i]
 		if string(d.name) == name {
-			if !slices.Contains(d.locals, local) {
+			if local != "" && !slices.Contains(d.locals, local) {
 				d.locals = append(d.locals, local)
 			}
 			return
 		}
 	}
-	id.domains = append(id.domains, domain{[]byte(name), []string{local}, !sharedProvider(name) && !within(string(id.relay), name)})
+	d := domain{name: []byte(name), personal: !sharedProvider(name) && !within(string(id.relay), name)}
+	if local != "" {
+		d.locals = []string{local}
+	} else if !d.personal {
+		return
+	}
+	id.domains = append(id.domains, d)
+}
+
+// organisation is the domain that somebody registered, of which name is a
+// part: with jane@mail.roe.example, roe.example points to her too.
+func organisation(name string) string {
+	ascii, err := idna.Punycode.ToASCII(strings.ToLower(strings.TrimSuffix(name, ".")))
+	if err != nil {
+		return name
+	}
+	org, err := publicsuffix.EffectiveTLDPlusOne(ascii)
+	if err != nil || sharedProvider(org) {
+		return name
+	}
+	return org
 }
 
 // within reports whether a host is a domain or below it. The relay's own

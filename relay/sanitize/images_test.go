@@ -44,7 +44,7 @@ func TestLinks(t *testing.T) {
 		"https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fexample.org%2Fa%3Fb%3D1&data=05%7C02%7Cjane.roe%40realmail.example%7C8":                   "https://example.org/a?b=1",
 		"https://linkprotect.cudasvc.example/url?a=https%3a%2f%2fexample.org%2f&c=E,1,jane.roe@realmail.example":                                                     "https://example.org/",
 		"https://a.example/?u=jane.roe%40realmail.example&r=" + "https%3A%2F%2Fb.example%2F%3Fu%3Djane.roe%2540realmail.example%26r%3Dhttps%253A%252F%252Fc.example": "https://c.example",
-		"https://a.example/?u=jane.roe%40realmail.example&r=javascript:alert":                                                                                     "",
+		"https://a.example/?u=jane.roe%40realmail.example&r=javascript:alert":                                                                                        "",
 		"https://a.example/unsubscribe?u=jane.roe%40realmail.example":                                                                                                "",
 	} {
 		if got := rw.href(in, false, false); got != want {

@@ -309,7 +309,7 @@ func linkEnd(s string, i int) int {
 // lineAbove returns where a URL begins that goes on at i, the beginning of a
 // line: in a long line above it. Else it returns i.
 func lineAbove(s string, i int) int {
-	for k, n := i, 0; n < 20; n++ {
+	for k := i; i-k < maxLink; {
 		end := len(strings.TrimRight(s[:k], "> \t\r\n"))
 		if gap := s[end:k]; !strings.Contains(gap, "\n") || strings.Count(gap, "\n") > 1 {
 			return i

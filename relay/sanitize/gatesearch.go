@@ -244,7 +244,7 @@ func (s *search) in(v string, what searchFor) bool {
 			found = found || s.relay != "" && (strings.HasPrefix(v[k:i], "t-") || strings.HasPrefix(v[k:i], "b-"))
 		})
 		if s.link != "" {
-			found = found || strings.Contains(v, "://"+s.link+"/") || strings.Contains(v, "//"+s.link+"/")
+			found = found || strings.Contains(v, "://"+s.link+"/") || strings.Contains(v, "://"+s.link+"?") || strings.Contains(v, "//"+s.link+"/")
 		}
 	}
 	return found

@@ -193,6 +193,7 @@ func (rw *rewriter) htmlText(s, preface string, foreign bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	edits = withFooters(rw.footers(doc.flow, doc.marked()), edits)
 	// Links whose visible text the writer typed, and may: kept as they are.
 	typed := map[int]bool{}
 	if rw.o.Typed == TypedAllow {

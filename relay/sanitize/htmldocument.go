@@ -1,6 +1,7 @@
 package sanitize
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -101,6 +102,32 @@ func (d *document) find(id *identity) []match {
 		}
 	}
 	return merge(list)
+}
+
+// marked are the lines with what the elements say of them.
+func (d *document) marked() []textLine {
+	if d.foreign {
+		for i := range d.lines {
+			d.lines[i].kind = lineQuoted
+		}
+	}
+	return d.lines
+}
+
+// withFooters adds the edits that remove footers to others, and leaves out
+// those within footers.
+func withFooters(footers, others []edit) []edit {
+	if len(footers) == 0 {
+		return others
+	}
+	out := footers
+	for _, e := range others {
+		if !slices.ContainsFunc(footers, func(f edit) bool { return e.start < f.end && f.start < e.end }) {
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, func(a, b edit) int { return a.start - b.start })
+	return out
 }
 
 // edit replaces ranges of the flow: the replacement stands in the token where

@@ -243,9 +243,9 @@ func (id *identity) findRelay(list []match, v *view, s string) []match {
 	})
 	eachIndex(v.b, id.link, func(i int) {
 		end := i + len(id.link)
-		scheme := i > 0 && v.b[i-1] == '/'
-		path := end < len(v.b) && v.b[end] == '/' && (i == 0 || v.b[i-1] != '@')
-		if (scheme || path) && standsAlone(v, i, end) {
+		// The bare name of the relay's pages was issued to nobody.
+		path := end < len(v.b) && (v.b[end] == '/' || v.b[end] == '?') && (i == 0 || v.b[i-1] != '@')
+		if path && standsAlone(v, i, end) {
 			m := match{start: int(v.from[i]), end: int(v.to[end-1]), kind: matchRelay, link: true}
 			list = append(list, widenLink(m, s))
 		}

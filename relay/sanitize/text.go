@@ -1,9 +1,6 @@
 package sanitize
 
-import (
-	"bytes"
-	"strings"
-)
+import "strings"
 
 // plainText rewrites a text/plain body. New text stays octet for octet, as
 // far as the policy lets it; quoted text is redacted. In a foreign text,
@@ -13,7 +10,7 @@ func (rw *rewriter) plainText(s string, foreign bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s = rw.withoutFooters(s)
+	s = apply(s, rw.footers(s, nil))
 	list := rw.id.find(s)
 	if len(list) == 0 {
 		return s, nil
@@ -27,59 +24,6 @@ func (rw *rewriter) plainText(s string, foreign bool) (string, error) {
 		return "", err
 	}
 	return apply(s, edits), nil
-}
-
-// withoutFooters removes the relay's notification footers from what is
-// quoted: from a signature separator that the relay's brand or one of its
-// links follows to the end of that level of quoting.
-func (rw *rewriter) withoutFooters(s string) string {
-	if !strings.Contains(s, "--") || !rw.mentionsRelay(s) {
-		return s
-	}
-	var b strings.Builder
-	list := classify(s)
-	at := 0
-	for i := 0; i < len(list); i++ {
-		if list[i].kind == lineNew || strings.Trim(s[list[i].start:list[i].end], "> \t\r\u00a0") != "--" {
-			continue
-		}
-		end := i + 1
-		for end < len(list) && end <= i+maxFooterLines && list[end].depth == list[i].depth {
-			t := strings.TrimLeft(s[list[end].start:list[end].end], "> ")
-			if t != "" && (isSeparator(t) || labelOf(t)&(labelFrom|labelSent|labelTo) != 0) {
-				break
-			}
-			end++
-		}
-		if !rw.mentionsRelay(s[list[i].end:list[end-1].end]) {
-			continue
-		}
-		b.WriteString(s[at:list[i].start])
-		at = min(len(s), list[end-1].end+1)
-		i = end - 1
-	}
-	if at == 0 {
-		return s
-	}
-	b.WriteString(s[at:])
-	return b.String()
-}
-
-// maxFooterLines bounds a footer.
-const maxFooterLines = 20
-
-// mentionsRelay reports whether the relay's link, domain or brand is in s.
-func (rw *rewriter) mentionsRelay(s string) bool {
-	if rw.id.brand != "" && strings.Contains(s, rw.id.brand) {
-		return true
-	}
-	if len(rw.id.relay) == 0 && len(rw.id.link) == 0 {
-		return false
-	}
-	v := &rw.id.scratch
-	v.mapped, v.dropTags = false, false
-	v.read(s)
-	return len(rw.id.relay) > 0 && bytes.Contains(v.b, rw.id.relay) || len(rw.id.link) > 0 && bytes.Contains(v.b, rw.id.link)
 }
 
 // withoutPGP takes inline OpenPGP armour off (RFC 9580 section 6.2): a

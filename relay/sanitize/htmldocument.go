@@ -41,6 +41,7 @@ func (d *document) classify() {
 	k := 0
 	for i := range f.lines {
 		l := &f.lines[i]
+		l.depth = quoteDepth(strings.TrimLeft(d.flow[l.start:l.end], " ")) // the source's indentation is not shown
 		text, marked := false, true
 		for ; k < len(d.texts); k++ {
 			t := &d.tokens[d.texts[k]]

@@ -164,7 +164,7 @@ func TestCheckFinds(t *testing.T) {
 	}
 }
 
-// TestHostile: damage and malice get an answer, soon.
+// TestHostile: damage and malice get an answer.
 func TestHostile(t *testing.T) {
 	nest := func(n int) string {
 		var b strings.Builder

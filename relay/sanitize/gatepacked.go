@@ -1,6 +1,9 @@
 package sanitize
 
-import "encoding/base64"
+import (
+	"encoding/base64"
+	"strings"
+)
 
 // findsPacked searches what blocks of base64 in a text hold. Where in a block
 // the encoding begins is not known: all four alignments are tried.
@@ -20,7 +23,32 @@ func (s *search) findsPacked(text string, what searchFor) bool {
 			found = s.inOctets(raw)
 		}
 	})
-	return found
+	return found || s.findsUU(text)
+}
+
+// findsUU searches the uuencoded files in a text, quoted or not.
+func (s *search) findsUU(text string) bool {
+	_, rest, ok := strings.Cut(text, "begin ")
+	if !ok {
+		return false
+	}
+	var raw []byte
+	for line := range strings.SplitSeq(rest, "\n") {
+		line = strings.TrimRight(line, "\r")
+		for strings.HasPrefix(line, "> ") || strings.HasPrefix(line, ">>") {
+			line = strings.TrimPrefix(line[1:], " ")
+		}
+		if want := len(line) - 1; want > 0 && (int(line[0]-' ')&0x3f+2)/3*4 == want {
+			for ; len(line) > 4; line = line[4:] {
+				v := uint32(0)
+				for _, c := range []byte(line[1:5]) {
+					v = v<<6 | uint32(c-' ')&0x3f
+				}
+				raw = append(raw, byte(v>>16), byte(v>>8), byte(v))
+			}
+		}
+	}
+	return s.inOctets(raw)
 }
 
 // wholeLine is from how many characters on a word of base64 may go on in the

@@ -95,6 +95,9 @@ func (v *view) look(s string, i int) int {
 		return v.rune(s, i)
 	case c == '%':
 		if b, end := percentAt(s, i); end > i {
+			if b >= utf8.RuneSelf {
+				return v.percentRune(s, i)
+			}
 			return v.decoded(b, i, end)
 		}
 	case c == '=':
@@ -135,6 +138,26 @@ func (v *view) look(s string, i int) int {
 	}
 	v.emit(c, i, i+1)
 	return i + 1
+}
+
+// percentRune emits the character whose octets are percent-encoded at i.
+func (v *view) percentRune(s string, i int) int {
+	var buf [utf8.UTFMax]byte
+	n, end := 0, i
+	for n < len(buf) && !utf8.FullRune(buf[:n]) && strings.HasPrefix(s[end:], "%") {
+		b, next := percentAt(s, end)
+		if next == end {
+			break
+		}
+		buf[n] = b
+		n, end = n+1, next
+	}
+	r, size := utf8.DecodeRune(buf[:n])
+	if size < n || r == utf8.RuneError { // no UTF-8: the octet by itself
+		_, end = percentAt(s, i)
+		return v.decoded(buf[0], i, end)
+	}
+	return v.runes(r, i, end)
 }
 
 // rune emits the character at i, folded.

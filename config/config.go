@@ -123,6 +123,7 @@ type DNS struct {
 // Privacy is [privacy].
 type Privacy struct {
 	TypedAddress TypedAddress `toml:"typed_address" doc:"What is done with the writer's own address in the new part of a message: allow lets it pass, redact takes it out, refuse returns the message."`
+	RemoteImages RemoteImages `toml:"remote_images" doc:"What is done with images that a message loads from the web: keep lets them pass, block leaves their description only. Images that are there to be fetched and not seen (trackers) are removed in any case."`
 }
 
 // Threads is [threads].
@@ -169,6 +170,17 @@ const (
 func (TypedAddress) values() []string {
 	return []string{string(TypedAllow), string(TypedRedact), string(TypedRefuse)}
 }
+
+// RemoteImages is privacy.remote_images.
+type RemoteImages string
+
+// What is done with remote images.
+const (
+	RemoteKeep  RemoteImages = "keep"
+	RemoteBlock RemoteImages = "block"
+)
+
+func (RemoteImages) values() []string { return []string{string(RemoteKeep), string(RemoteBlock)} }
 
 // OutOfOffice is threads.out_of_office.
 type OutOfOffice string

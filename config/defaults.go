@@ -23,7 +23,7 @@ func Default() *Config {
 		Metrics:    Metrics{Listen: []string{}},
 		DKIM:       DKIM{Selector: "stagedoor"},
 		SenderAuth: SenderAuth{Policy: PolicyAligned, ARCSealers: []string{}, HoldDays: 7},
-		Privacy:    Privacy{TypedAddress: TypedAllow},
+		Privacy:    Privacy{TypedAddress: TypedAllow, RemoteImages: RemoteKeep},
 		Threads:    Threads{OutOfOffice: OutOfOfficeFile},
 		Limits:     Limits{MaxRecipients: 100, Connections: 10000, ConnectionsPerIP: 50, SessionsPerMember: 50},
 		Log:        Log{Level: "info", Format: "text"},

@@ -33,6 +33,7 @@ type Options struct {
 	BaseURL      string // of the relay's links; may be empty
 	Operator     string // real address that postmaster@ and so on go to; empty: none
 	TypedAddress sanitize.Typed
+	RemoteImages sanitize.RemoteImages // empty: they are kept
 	// HoldFor is how long a message waits for its member to say who wrote it;
 	// zero: nothing is held but what came by LMTP.
 	HoldFor time.Duration

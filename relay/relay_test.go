@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagedoor/stagedoor/relay/sanitize"
 	"github.com/stagedoor/stagedoor/relay/senderauth"
 	"github.com/stagedoor/stagedoor/relay/spool"
 	"github.com/stagedoor/stagedoor/threading"
@@ -600,4 +601,18 @@ func BenchmarkReceiveReply(b *testing.B) {
 			}
 		}
 	})
+}
+
+// privacy.remote_images reaches the message.
+func TestRemoteImages(t *testing.T) {
+	for policy, want := range map[sanitize.RemoteImages]bool{sanitize.RemoteKeep: true, sanitize.RemoteBlock: false} {
+		s := newStage(t, func(o *Options) { o.RemoteImages = policy })
+		raw := letterFrom("s", "t", "Poster", "<p>See <img src=\"https://pictures.example/poster.jpg\" alt=\"poster\" width=\"300\"></p>\n", "Content-Type: text/html")
+		if err := s.submit(s.sam, raw, "tess@"+testDomain); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.ReplaceAll(s.mailbox(s.tess, "INBOX")[0], "=\r\n", ""), "pictures.example/poster.jpg"); got != want {
+			t.Errorf("%s: %v", policy, got)
+		}
+	}
 }

@@ -195,6 +195,7 @@ func (o *open) pipeline() (*relay.Pipeline, error) {
 		Operator:        o.Operator,
 		HoldFor:         time.Duration(o.SenderAuth.HoldDays) * 24 * time.Hour,
 		TypedAddress:    sanitize.Typed(o.Privacy.TypedAddress),
+		RemoteImages:    sanitize.RemoteImages(o.Privacy.RemoteImages),
 		Groups:          o.Config.Threads.Groups,
 		FileOutOfOffice: o.Config.Threads.OutOfOffice == config.OutOfOfficeFile,
 		TempDir:         o.Storage.TempDir,

@@ -99,6 +99,21 @@ func (c *Config) SmarthostPassword() (string, error) {
 	return secret, nil
 }
 
+// APIToken reads http.api_token_file; empty where no file is named.
+func (c *Config) APIToken() (string, error) {
+	if c.HTTP.APITokenFile == "" {
+		return "", nil
+	}
+	secret, err := readSecret(c.HTTP.APITokenFile)
+	if err == nil && len(secret) < 16 {
+		err = errors.New("is too short: use at least 16 random characters")
+	}
+	if err != nil {
+		return "", c.Problem("http.api_token_file", "%s", err)
+	}
+	return secret, nil
+}
+
 // Problem makes an error about a key that shows only while the daemon starts
 // (a port that is taken, say). It names the key's file and line.
 func (c *Config) Problem(key, format string, args ...any) error {

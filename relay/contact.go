@@ -115,7 +115,8 @@ func (p *Pipeline) contactMessage(f ContactForm) (*spool.Message, error) {
 	w.addresses("From", p.contactAddress(f.Writer))
 	w.addresses("To", p.contactAddress(f.To))
 	w.unstructured("Subject", f.Subject)
-	w.messageIDs("Message-ID", "contact."+hex.EncodeToString(p.o.Store.Keyring().Hash("contact", once))+"@"+p.o.Domain)
+	token := hex.EncodeToString(p.o.Store.Keyring().Hash("contact", once))
+	w.messageIDs("Message-ID", "contact."+token+"@"+p.o.Domain)
 	w.field("MIME-Version", "1.0")
 	out := spool.NewWriter(p.o.TempDir)
 	defer out.Discard()
@@ -130,6 +131,9 @@ func (p *Pipeline) contactMessage(f ContactForm) (*spool.Message, error) {
 		}
 	} else {
 		m := multipart.NewWriter(out)
+		if err := m.SetBoundary("form-" + token); err != nil { // the same form makes the same message
+			return nil, err
+		}
 		w.field("Content-Type", mime.FormatMediaType("multipart/mixed", map[string]string{"boundary": m.Boundary()}))
 		w.WriteString("\r\n")
 		if _, err = out.Write(w.Bytes()); err == nil {

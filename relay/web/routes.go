@@ -24,6 +24,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /alerts/{token}", s.alerts)
 	mux.HandleFunc("POST /alerts/{token}", s.setAlerts)
 
+	mux.HandleFunc("GET /contact/{handle}", s.contactForm)
+	mux.HandleFunc("POST /contact/{handle}", s.contact)
+
 	mux.HandleFunc("GET /signin", s.signInForm)
 	mux.HandleFunc("POST /signin", s.signInByPassword)
 	mux.HandleFunc("POST /signin/link", s.mailLink)

@@ -8,6 +8,7 @@
 //   - /alerts/TOKEN changes how often a member is told of new messages, also
 //     by a mail program's one click (RFC 8058);
 //   - /block/TOKEN blocks or reports the writer of a notification;
+//   - /contact/HANDLE is the form that writes to a member;
 //   - /signin and /account are a member's own pages;
 //   - autoconfig, Autodiscover and a configuration profile set up mail clients.
 //
@@ -60,11 +61,15 @@ type Options struct {
 	Domain     string // of the relay's addresses
 	Hostname   string // that mail clients connect to
 	Ports      MailPorts
-	Brand      string       // on each page
-	BaseURL    string       // of the links in mail; may be empty
-	SupportURL string       // may be empty
-	SafetyURL  string       // how to recognise scams; may be empty
-	Logger     *slog.Logger // nil: none
+	TempDir    string           // for posted files; empty: the system's
+	MaxMessage int64            // octets of a contact form with its files; 0: 25 MB
+	LinkKey    string           // signs the platform's links; empty: there are none
+	Now        func() time.Time // nil: time.Now
+	Brand      string           // on each page
+	BaseURL    string           // of the links in mail; may be empty
+	SupportURL string           // may be empty
+	SafetyURL  string           // how to recognise scams; may be empty
+	Logger     *slog.Logger     // nil: none
 }
 
 // Server is the HTTP door. It is safe for concurrent use.
@@ -73,6 +78,7 @@ type Server struct {
 	base     string // path of Options.BaseURL, without a final slash
 	secure   bool   // members reach us by HTTPS
 	links    limiter
+	forms    limiter
 	jobs     chan struct{} // what is done after its answer
 	working  sync.WaitGroup
 	log      *slog.Logger
@@ -170,12 +176,30 @@ func (s *Server) readiness(ctx context.Context) error {
 	return s.failure
 }
 
+func (s *Server) now() time.Time {
+	if s.o.Now != nil {
+		return s.o.Now()
+	}
+	return time.Now()
+}
+
+func (s *Server) maxMessage() int64 {
+	if s.o.MaxMessage > 0 {
+		return s.o.MaxMessage
+	}
+	return 25 << 20
+}
+
 // bounded keeps what a client may post small, and takes the base URL's path
 // off, which a web server in front may leave or not.
 func (s *Server) bounded(h http.Handler) http.Handler {
 	below := http.StripPrefix(s.base, h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		limit := int64(maxForm)
+		if strings.HasPrefix(strings.TrimPrefix(r.URL.Path, s.base), "/contact/") {
+			limit = s.maxMessage() + maxField
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		if s.base != "" && strings.HasPrefix(r.URL.Path, s.base+"/") {
 			below.ServeHTTP(w, r)
 			return

@@ -73,6 +73,21 @@ func (s *Store) Productions(ctx context.Context, after string, limit int) ([]thr
 	return list, nil
 }
 
+// ProductionsOf lists the productions that one of these members owns, by title,
+// at most 200.
+func (s *Store) ProductionsOf(ctx context.Context, a, b threading.ID) ([]threading.Production, error) {
+	var list []threading.Production
+	err := s.rows(ctx, "SELECT "+productionColumns+" FROM productions p WHERE p.owner_id IN (?, ?) ORDER BY p.title, p.id LIMIT 200", []any{a, b}, func(r scanner) error {
+		p, err := scanProduction(r)
+		list = append(list, p)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the productions: %w", err)
+	}
+	return list, nil
+}
+
 // AddRole adds a role to a production; ID and CreatedAt are set here. ErrExists.
 func (s *Store) AddRole(ctx context.Context, r threading.Role) (threading.Role, error) {
 	if err := checkTitled(r.Slug, r.Title); err != nil {

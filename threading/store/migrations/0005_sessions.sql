@@ -1,3 +1,5 @@
+CREATE INDEX productions_owner ON productions (owner_id);
+
 -- Where members are signed in on the web.
 CREATE TABLE sessions (
   hash       BLOB PRIMARY KEY,       -- keyed hash of the cookie

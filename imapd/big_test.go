@@ -32,17 +32,19 @@ type big struct {
 
 func newBig(t testing.TB, messages int) *big {
 	t.Helper()
-	return newBigWith(t, messages, 0)
+	return newBigWith(t, messages, store.Options{})
 }
 
-func newBigWith(t testing.TB, messages int, quota int64) *big {
+// newBigWith sets options of the store that are not the test's own.
+func newBigWith(t testing.TB, messages int, o store.Options) *big {
 	t.Helper()
 	b := &big{TB: t, threads: map[threading.ID]bool{}, path: filepath.Join(t.TempDir(), "stagedoor.db")}
 	k, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.store, err = store.Open(t.Context(), store.Options{DSN: "sqlite:" + b.path, Keyring: k, IDs: threading.NewIDSource(), Quota: quota}); err != nil {
+	o.DSN, o.Keyring, o.IDs = "sqlite:"+b.path, k, threading.NewIDSource()
+	if b.store, err = store.Open(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.store.Close() })

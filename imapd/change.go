@@ -75,7 +75,7 @@ func (s *Session) expect(uids threading.UIDSet, op threading.FlagOp, flags threa
 // CloseMailbox removes the messages with \Deleted, as CLOSE does, and nothing
 // if the mailbox was opened by EXAMINE (RFC 9051 section 6.4.1).
 func (s *Session) CloseMailbox() error {
-	if s.box.readOnly {
+	if s.box.readOnly || s.expungeable() != nil {
 		return nil
 	}
 	_, err := s.Expunge(nil)
@@ -86,6 +86,9 @@ func (s *Session) CloseMailbox() error {
 // returns their sequence numbers in the order in which they are to be told.
 func (s *Session) Expunge(set *imap.UIDSet) ([]uint32, error) {
 	if err := s.writable(); err != nil {
+		return nil, err
+	}
+	if err := s.expungeable(); err != nil {
 		return nil, err
 	}
 	var uids threading.UIDSet

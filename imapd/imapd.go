@@ -134,6 +134,7 @@ func (s *Session) Login(name, password string) error {
 	s.member, s.checked = m, time.Now()
 	return aside(func() error {
 		s.feed = s.store().Subscribe(m.ID)
+		s.prepareAll()
 		return nil
 	})
 }
@@ -200,7 +201,7 @@ func answer(err error, missing imap.ResponseCode) error {
 		return no(imap.ResponseCodeLimit, "There are too many: the limit is reached.")
 	case errors.Is(err, store.ErrQuota):
 		return no(imap.ResponseCodeOverQuota, "Your mailboxes are full: delete messages, and what is in Trash, to make room.")
-	case errors.Is(err, store.ErrStandardMailbox), errors.Is(err, store.ErrMailboxName):
+	case errors.Is(err, store.ErrStandardMailbox), errors.Is(err, store.ErrMailboxName), errors.Is(err, store.ErrAllMailbox):
 		return no(imap.ResponseCodeCannot, err.Error())
 	case errors.Is(err, store.ErrHasChildren):
 		return no(imap.ResponseCodeHasChildren, err.Error())

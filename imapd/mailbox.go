@@ -11,7 +11,7 @@ import (
 // useAttrs are the attributes of special uses (RFC 6154 section 2).
 var useAttrs = map[threading.SpecialUse]imap.MailboxAttr{
 	threading.UseSent: imap.MailboxAttrSent, threading.UseArchive: imap.MailboxAttrArchive, threading.UseDrafts: imap.MailboxAttrDrafts,
-	threading.UseTrash: imap.MailboxAttrTrash, threading.UseJunk: imap.MailboxAttrJunk,
+	threading.UseTrash: imap.MailboxAttrTrash, threading.UseJunk: imap.MailboxAttrJunk, threading.UseAll: imap.MailboxAttrAll,
 }
 
 // List returns the mailboxes that match, with what the options ask for.
@@ -168,13 +168,14 @@ func (s *Session) Create(name string, o *imap.CreateOptions) error {
 const codeUseAttr imap.ResponseCode = "USEATTR"
 
 // creatable returns the use that a client may give to a mailbox of its own.
-// \Sent is where the relay files what a member wrote: there is one.
+// \Sent is where the relay files what a member wrote, \All shows what it filed:
+// there is one.
 func creatable(attrs []imap.MailboxAttr) (threading.SpecialUse, bool) {
 	if len(attrs) != 1 {
 		return "", false
 	}
 	for use, attr := range useAttrs {
-		if use != threading.UseSent && strings.EqualFold(string(attr), string(attrs[0])) {
+		if use != threading.UseSent && use != threading.UseAll && strings.EqualFold(string(attr), string(attrs[0])) {
 			return use, true
 		}
 	}

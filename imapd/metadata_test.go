@@ -115,7 +115,7 @@ func TestQuotaIsToldAndKept(t *testing.T) {
 	if q, err := s.QuotaRoot("INBOX"); q != nil || err != nil {
 		t.Errorf("without a bound: %+v, %v", q, err)
 	}
-	x := newBigWith(t, 3, 10<<10)
+	x := newBigWith(t, 3, store.Options{Quota: 10 << 10})
 	s = x.session()
 	for _, ask := range []func() (*Quota, error){func() (*Quota, error) { return s.Quota("") }, func() (*Quota, error) { return s.QuotaRoot("Sent") }} {
 		if q, err := ask(); err != nil || q.Limit != 10 || q.Usage < 6 || q.Usage > 10 {

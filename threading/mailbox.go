@@ -19,6 +19,7 @@ const (
 	UseDrafts    SpecialUse = "Drafts"
 	UseTrash     SpecialUse = "Trash"
 	UseJunk      SpecialUse = "Junk"
+	UseAll       SpecialUse = "All" // every conversation; only where that is switched on
 	Inbox                   = "INBOX"
 	HierarchySep            = '/'
 )

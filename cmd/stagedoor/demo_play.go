@@ -313,7 +313,8 @@ func (p *play) wholeThread() error {
 	if len(inbox) != 2 || len(sent) != 1 {
 		return errors.New("the conversation is not complete")
 	}
-	p.check(!strings.Contains(inbox[0].flags, "Seen") && strings.Contains(sent[0].flags, "Seen"), "what came is unread, what she wrote is read")
+	p.check(strings.Contains(inbox[0].flags, "Answered") && strings.Contains(inbox[0].flags, "Seen") && inbox[1].flags == "" && strings.Contains(sent[0].flags, "Seen"),
+		"what she answered by regular e-mail is read and answered here, what came after is unread")
 	refs := inbox[1].references
 	first, second := strings.Index(refs, inbox[0].id), strings.Index(refs, sent[0].id)
 	p.check(first >= 0 && second > first && sent[0].inReplyTo == inbox[0].id, "the three messages are one thread by References, in order")

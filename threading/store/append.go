@@ -26,7 +26,8 @@ type NewItem struct {
 // ErrQuota: the member's quota is used up.
 var ErrQuota = errors.New("the quota is used up")
 
-// Append puts a client's message into a mailbox. ErrNotFound, ErrQuota;
+// Append puts a client's message into a mailbox. ErrNotFound, ErrQuota,
+// ErrAllMailbox;
 // ErrLimit if it has more than threading.MaxKeywords.
 func (s *Store) Append(ctx context.Context, memberID, mailboxID threading.ID, it NewItem) (uidValidity, uid uint32, err error) {
 	if len(it.Keywords) > threading.MaxKeywords {
@@ -42,6 +43,9 @@ func (s *Store) Append(ctx context.Context, memberID, mailboxID threading.ID, it
 		var use threading.SpecialUse
 		if err := t.row("SELECT special_use, uidvalidity FROM mailboxes WHERE member_id = ? AND id = ?", []any{memberID, mailboxID}, &use, &uidValidity); err != nil {
 			return err
+		}
+		if use == threading.UseAll {
+			return ErrAllMailbox
 		}
 		if use == threading.UseSent && it.ClientID != nil {
 			var err error
@@ -92,10 +96,13 @@ func (t *tx) submitted(member, mailbox threading.ID, it NewItem) (uint32, error)
 		return 0, err
 	}
 	n, err := t.storeKeywords(member, mailbox, threading.UIDSet{{First: uid, Last: uid}}, []threading.Entry{e}, threading.FlagsAdd, it.Flags, it.Keywords, modseq)
-	if err == nil && n > 0 {
-		_, err = t.modseq(member)
+	if err != nil || n == 0 {
+		return uid, err
 	}
-	return uid, err
+	if _, err = t.modseq(member); err != nil {
+		return uid, err
+	}
+	return uid, t.mirrorFlags(member, mailbox, modseq)
 }
 
 func (t *tx) entry(member, mailbox threading.ID, uid uint32) (threading.Entry, error) {

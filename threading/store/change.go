@@ -58,8 +58,10 @@ func (s *Store) StoreFlags(ctx context.Context, memberID, mailboxID threading.ID
 		if touched == 0 {
 			return nil
 		}
-		_, err = t.modseq(memberID)
-		return err
+		if _, err = t.modseq(memberID); err != nil {
+			return err
+		}
+		return t.mirrorFlags(memberID, mailboxID, modseq)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("change the flags: %w", err)
@@ -138,7 +140,7 @@ func (t *tx) storeKeywords(member, mailbox threading.ID, set threading.UIDSet, l
 }
 
 // Expunge removes the entries that have \Deleted (of the set; nil: of all) and
-// returns their UIDs, ascending.
+// returns their UIDs, ascending. ErrAllMailbox.
 func (s *Store) Expunge(ctx context.Context, memberID, mailboxID threading.ID, set threading.UIDSet) ([]uint32, error) {
 	if set == nil {
 		set = everyUID
@@ -161,7 +163,20 @@ func (s *Store) Expunge(ctx context.Context, memberID, mailboxID threading.ID, s
 		if err != nil || len(uids) == 0 {
 			return err
 		}
-		return t.removeEntries(memberID, mailboxID, set, threading.FlagDeleted, octets)
+		modseq, err := t.modseq(memberID)
+		if err != nil {
+			return err
+		}
+		if t.alls[memberID] == mailboxID {
+			return ErrAllMailbox
+		}
+		if err := t.leaving(memberID, mailboxID, set, threading.FlagDeleted); err != nil {
+			return err
+		}
+		if err := t.removeEntries(memberID, mailboxID, set, threading.FlagDeleted, octets); err != nil {
+			return err
+		}
+		return t.leaveAll(memberID, modseq)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("expunge: %w", err)

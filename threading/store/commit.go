@@ -50,10 +50,11 @@ type job struct {
 // tx is the writing side of a job. It is valid while the job runs.
 type tx struct {
 	c       *committer
-	modseqs map[threading.ID]uint64 // members touched, with their new mod-sequence
-	queued  bool                    // rows were added to the queue
-	added   map[mailboxKey]int      // entries added
-	grown   map[threading.ID]int64  // octets added to members' entries and not written yet
+	modseqs map[threading.ID]uint64       // members touched, with their new mod-sequence
+	queued  bool                          // rows were added to the queue
+	added   map[mailboxKey]int            // entries added
+	alls    map[threading.ID]threading.ID // the mailboxes All of members touched
+	grown   map[threading.ID]int64        // octets added to members' entries and not written yet
 }
 
 // commit runs f in a transaction, shared with others, and returns when it is
@@ -253,8 +254,15 @@ func (t *tx) modseq(member threading.ID) (uint64, error) {
 		return m, nil
 	}
 	var m uint64
-	if err := t.row("UPDATE member_state SET modseq = modseq + 1, octets = octets + ? WHERE member_id = ? RETURNING modseq", []any{t.grown[member], member}, &m); err != nil {
+	var all threading.ID
+	if err := t.row("UPDATE member_state SET modseq = modseq + 1, octets = octets + ? WHERE member_id = ? RETURNING modseq, all_id", []any{t.grown[member], member}, &m, &all); err != nil {
 		return 0, err
+	}
+	if all != 0 {
+		if t.alls == nil {
+			t.alls = map[threading.ID]threading.ID{}
+		}
+		t.alls[member] = all
 	}
 	delete(t.grown, member)
 	if t.modseqs == nil {

@@ -17,12 +17,16 @@ type CopyResult struct {
 // Copy copies the entries in the set into the named mailbox, with their flags
 // and dates; move removes them here. One transaction, and for each range of the
 // set a few statements, however many entries it holds. ErrNotFound if there is
-// no such mailbox; ErrQuota, which moving never meets. What goes into Junk is
-// reported, and its thread muted; what comes out again undoes that.
+// no such mailbox; ErrAllMailbox if it is All, or is to be moved from there;
+// ErrQuota, which moving never meets. What goes into Junk is reported, and its
+// thread muted; what comes out again undoes that.
 func (s *Store) Copy(ctx context.Context, memberID, mailboxID threading.ID, set threading.UIDSet, dest string, move bool) (CopyResult, error) {
 	to, err := s.Mailbox(ctx, memberID, dest)
 	if err != nil {
 		return CopyResult{}, err
+	}
+	if to.Use == threading.UseAll {
+		return CopyResult{}, ErrAllMailbox
 	}
 	var res CopyResult
 	err = s.c.commit(ctx, func(t *tx) error {
@@ -46,10 +50,8 @@ func (s *Store) Copy(ctx context.Context, memberID, mailboxID threading.ID, set 
 		if err != nil || len(res.From) == 0 {
 			return err
 		}
-		if !move {
-			if err := t.checkQuota(s.o.Quota, memberID, octets); err != nil {
-				return err
-			}
+		if err := t.mayCopy(s.o.Quota, memberID, mailboxID, octets, move); err != nil {
+			return err
 		}
 		var next uint32
 		if err := t.row("UPDATE mailboxes SET uidnext = uidnext + ? WHERE member_id = ? AND id = ? RETURNING uidnext", []any{len(res.From), memberID, to.ID}, &next); err != nil {
@@ -71,6 +73,20 @@ func (s *Store) Copy(ctx context.Context, memberID, mailboxID threading.ID, set 
 		return CopyResult{}, fmt.Errorf("copy to %q: %w", dest, err)
 	}
 	return res, nil
+}
+
+// mayCopy returns why so many octets can't be copied, or moved.
+func (t *tx) mayCopy(quota int64, member, from threading.ID, octets int64, move bool) error {
+	if !move {
+		return t.checkQuota(quota, member, octets)
+	}
+	if _, err := t.modseq(member); err != nil {
+		return err
+	}
+	if t.alls[member] == from {
+		return ErrAllMailbox
+	}
+	return nil
 }
 
 // copyRanges copies the ranges of a set, with so many entries each and octets

@@ -162,6 +162,9 @@ func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 	if err := t.addEntry(c.MemberID, mailbox, e); err != nil {
 		return err
 	}
+	if err := t.showInAll(c.MemberID, e); err != nil {
+		return err
+	}
 	if !notify {
 		return nil
 	}

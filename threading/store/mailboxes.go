@@ -178,7 +178,7 @@ func (s *Store) RenameMailbox(ctx context.Context, memberID threading.ID, from, 
 		_, err := s.Copy(ctx, memberID, mb.ID, threading.UIDSet{{First: 1, Last: 1<<32 - 1}}, to, true)
 		return err
 	}
-	if isStandard(mb.Name) {
+	if isStandard(mb) {
 		return ErrStandardMailbox
 	}
 	if strings.HasPrefix(to, from+"/") {
@@ -224,7 +224,7 @@ func (s *Store) DeleteMailbox(ctx context.Context, memberID threading.ID, name s
 	if err != nil {
 		return err
 	}
-	if isStandard(mb.Name) {
+	if isStandard(mb) {
 		return ErrStandardMailbox
 	}
 	return s.c.commit(ctx, func(t *tx) error {
@@ -240,25 +240,37 @@ func (s *Store) DeleteMailbox(ctx context.Context, memberID threading.ID, name s
 			return err
 		}
 		t.grow(memberID, -octets)
-		if _, err := t.modseq(memberID); err != nil {
+		modseq, err := t.modseq(memberID)
+		if err != nil {
 			return err
 		}
-		for _, table := range []string{"entries", "tombstones", "index_blocks", "index_slices", "annotations"} {
-			if _, err := t.exec("DELETE FROM "+table+" WHERE member_id = ? AND mailbox_id = ?", memberID, mb.ID); err != nil {
-				return err
-			}
+		if err := t.leaving(memberID, mb.ID, everyUID, 0); err != nil {
+			return err
 		}
-		return changed(t.exec("DELETE FROM mailboxes WHERE member_id = ? AND id = ?", memberID, mb.ID))
+		if err := t.eraseMailbox(memberID, mb.ID); err != nil {
+			return err
+		}
+		return t.leaveAll(memberID, modseq)
 	})
 }
 
-func isStandard(name string) bool {
+// eraseMailbox removes a mailbox and what is in it. ErrNotFound.
+func (t *tx) eraseMailbox(member, id threading.ID) error {
+	for _, table := range []string{"entries", "tombstones", "index_blocks", "index_slices", "annotations"} {
+		if _, err := t.exec("DELETE FROM "+table+" WHERE member_id = ? AND mailbox_id = ?", member, id); err != nil {
+			return err
+		}
+	}
+	return changed(t.exec("DELETE FROM mailboxes WHERE member_id = ? AND id = ?", member, id))
+}
+
+func isStandard(mb threading.Mailbox) bool {
 	for _, std := range threading.StandardMailboxes {
-		if std.Name == name {
+		if std.Name == mb.Name {
 			return true
 		}
 	}
-	return false
+	return mb.Use == threading.UseAll
 }
 
 // SetSubscribed subscribes to a mailbox, or ends that. ErrNotFound.

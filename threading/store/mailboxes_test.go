@@ -29,7 +29,7 @@ func (x *fixture) own(m threading.Member) []string {
 	}
 	var names []string
 	for _, b := range list {
-		if !isStandard(b.Name) {
+		if !isStandard(b) {
 			names = append(names, b.Name)
 		}
 	}

@@ -67,6 +67,9 @@ type Options struct {
 	// Observe is told, after the commit, of each message that is filed ("filed",
 	// or "duplicate"), held ("held") or recorded (the record's kind). Nil: nobody.
 	Observe func(event string)
+	// All: members have a mailbox of all their conversations (see EnsureAll).
+	// A following store without it removes those that are there.
+	All bool
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -138,6 +141,9 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := migrate(ctx, conn); err != nil {
 		return nil, errors.Join(err, conn.Close(), db.Close())
 	}
+	if _, err := conn.ExecContext(ctx, "CREATE TEMP TABLE leaving (item_id INTEGER PRIMARY KEY)"); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the database: %w", err), conn.Close(), db.Close())
+	}
 	if s.read, err = openSQLite(path, "2000", "deferred", true); err != nil {
 		return nil, errors.Join(err, conn.Close(), db.Close())
 	}
@@ -148,6 +154,12 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		s.c.announce = true
 	}
 	go s.c.loop()
+	if o.Follow && !o.All {
+		if err := s.dropAlls(ctx); err != nil {
+			s.c.close()
+			return nil, errors.Join(err, s.read.Close(), conn.Close(), db.Close())
+		}
+	}
 	ground, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.ground.start(ground, s)

@@ -7,6 +7,9 @@ ALTER TABLE queue ADD COLUMN lease BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE member_state ADD COLUMN octets BIGINT NOT NULL DEFAULT 0;
 UPDATE member_state SET octets = (SELECT COALESCE(SUM(header_size + body_size), 0) FROM entries e WHERE e.member_id = member_state.member_id);
 
+-- The member's mailbox of all conversations; 0: none.
+ALTER TABLE member_state ADD COLUMN all_id BIGINT NOT NULL DEFAULT 0;
+
 -- When a message came into its mailbox (RFC 8514); saved_at is its date.
 ALTER TABLE entries ADD COLUMN placed_at BIGINT NOT NULL DEFAULT 0;
 UPDATE entries SET placed_at = saved_at;

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -187,6 +188,114 @@ func TestTheIndexRulesOut(t *testing.T) {
 		if !slices.Equal(sets[i], want) {
 			t.Errorf("needle %d: candidates %v, want %v", i, sets[i], want)
 		}
+	}
+}
+
+// What was filed is found from the moment on that it was, while blocks are made.
+func TestTheIndexIsNeverStale(t *testing.T) {
+	x := newFixture(t)
+	mb := x.mailbox(x.member("tess"), threading.Inbox)
+	header := func(int) string { return "Subject: x\r\n\r\n" }
+	ended, packed := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-ended:
+				packed <- nil
+				return
+			default:
+			}
+			if err := x.Pack(x.ctx, mb.MemberID, mb.ID); err != nil {
+				packed <- err
+				return
+			}
+		}
+	}()
+	const batch = 100
+	for n := 1; n <= 40; n++ {
+		texts := make([]string, batch)
+		for i := range texts {
+			texts[i] = fmt.Sprintf("the word of this message is q%dq", n*batch+i)
+		}
+		x.putTexts(mb, header, texts...)
+		for _, i := range []int{0, batch / 2, batch - 1} {
+			uid := uint32((n-1)*batch + i + 1)
+			sets, err := x.Candidates(x.ctx, mb.MemberID, mb.ID, []string{fmt.Sprintf("q%dq", n*batch+i)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !sets[0].Contains(uid) {
+				t.Errorf("UID %d is denied", uid)
+			}
+		}
+	}
+	close(ended)
+	if err := <-packed; err != nil {
+		t.Fatal(err)
+	}
+	x.pack(mb)
+	if n := x.count("index_blocks"); n != 3 {
+		t.Errorf("%d blocks of 4,000 messages", n)
+	}
+}
+
+// FuzzColumns: a damaged block is an error, and never more.
+func FuzzColumns(f *testing.F) {
+	keys := []Keys{{UID: 1, Saved: 5, Sent: -7, Size: 1 << 40, Thread: 9, MessageID: 3, References: []uint64{1, 2}, Subject: "s", Reply: true, From: "f", To: "t", Cc: "c", DisplayFrom: "df", DisplayTo: "dt"}, {UID: 7}}
+	f.Add(packKeys(keys), 2)
+	f.Add([]byte{}, 0)
+	f.Fuzz(func(t *testing.T, packed []byte, n int) {
+		if n < 0 || n > blockMessages {
+			return
+		}
+		_ = unpackKeys(packed, columnsEnd-1, make([]Keys, n))
+		_, _ = unpackUIDs(packed, n)
+	})
+}
+
+func TestColumnsRoundTrip(t *testing.T) {
+	keys := []Keys{{Saved: 5, Sent: -7, Size: 1 << 40, Thread: 9, MessageID: 1<<64 - 1, References: []uint64{1, 2}, Subject: "s", Reply: true, From: "f", To: "t", Cc: "c", DisplayFrom: "ü", DisplayTo: strings.Repeat("x", 300)}, {}, {Subject: "é"}}
+	got := make([]Keys, len(keys))
+	if err := unpackKeys(packKeys(keys), columnsEnd-1, got); err != nil || !reflect.DeepEqual(got, keys) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	some := make([]Keys, len(keys))
+	if err := unpackKeys(packKeys(keys), ColumnSize|ColumnTo, some); err != nil || some[0].Size != 1<<40 || some[0].To != "t" || some[0].Subject != "" || some[0].Saved != 0 {
+		t.Errorf("%+v, %v", some, err)
+	}
+	uids := []uint32{1, 2, 70000, 1<<32 - 1}
+	if got, err := unpackUIDs(packUIDs(uids), len(uids)); err != nil || !slices.Equal(got, uids) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestKeysOfAHeader(t *testing.T) {
+	e := &threading.Entry{UID: 4, SavedAt: time.UnixMilli(99), HeaderSize: 10, BodySize: 5, ThreadID: 8}
+	for name, c := range map[string]struct {
+		header string
+		want   Keys
+	}{
+		"nothing": {"", Keys{Sent: 99}},
+		"all": {"Date: Tue, 01 Sep 2026 10:00:00 +0200\r\nSubject: =?utf-8?q?Re:_[cast]_Gr=C3=BC=C3=9Fe?=\r\nFrom: =?utf-8?q?J=C3=BCrgen?= <J.M@x.example>, b@y.example\r\n" +
+			"To: tess@x.example\r\nCc: \"Sam, the\" <SAM@x.example>\r\nMessage-ID: <a@x>\r\nIn-Reply-To: <z@x>\r\nReferences: <b@x>\r\n <c@x>\r\nSubject: not this\r\n",
+			Keys{Sent: 1788249600000, Subject: "grusse", Reply: true, From: "j.m", DisplayFrom: "jurgen", To: "tess", DisplayTo: "tess@x.example", Cc: "sam",
+				MessageID: idHash("a@x"), References: []uint64{idHash("b@x"), idHash("c@x")}}},
+		"In-Reply-To only":      {"In-Reply-To: Your message <z@x> of <y@x>\r\n", Keys{Sent: 99, References: []uint64{idHash("z@x")}}},
+		"what is no date":       {"Date: tomorrow\r\n", Keys{Sent: 99}},
+		"what is no address":    {"From: Tess Talent <tess\r\nTo: a b <c@d>, <<\r\n", Keys{Sent: 99, From: "tess", DisplayFrom: "tess talent", To: "c", DisplayTo: "a b"}},
+		"what is no Message-ID": {"Message-ID: x\r\nReferences: <unended\r\n", Keys{Sent: 99}},
+	} {
+		c.want.UID, c.want.Saved, c.want.Size, c.want.Thread = 4, 99, 15, 8
+		if got := keysOf(e, []byte(c.header+"\r\n")); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s:\n%+v, want\n%+v", name, got, c.want)
+		}
+	}
+	many := strings.Repeat("<x@x> ", 100)
+	if k := keysOf(e, []byte("References: <first@x> "+many+"<last@x>\r\n\r\n")); len(k.References) != maxReferences || k.References[0] != idHash("first@x") || k.References[maxReferences-1] != idHash("last@x") {
+		t.Errorf("%d references are kept", len(k.References))
+	}
+	if k := keysOf(e, []byte("Subject: "+strings.Repeat("ü", 5000)+"\r\n\r\n")); len(k.Subject) > maxKeyText {
+		t.Errorf("%d octets of a subject are kept", len(k.Subject))
 	}
 }
 

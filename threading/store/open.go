@@ -18,9 +18,10 @@
 // One goroutine, the committer, owns the one connection that writes: callers
 // hand it functions, and those that wait share one commit and so one fsync.
 // Reading uses a small pool of connections, each read a transaction of its
-// own; no read stays open while a caller's function runs. A sweeper and, in a
-// process that follows others, a poller run until Close. As long as a store is
-// open, Restore can't put another file in its database's place.
+// own; no read stays open while a caller's function runs. In a process that
+// follows others, a sweeper, a poller and the packer, which makes the blocks of
+// the search index, run until Close. As long as a store is open, Restore can't
+// put another file in its database's place.
 package store
 
 import (

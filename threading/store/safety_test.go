@@ -15,14 +15,14 @@ func (x *fixture) do(err error) {
 	}
 }
 
-func (x *fixture) all(threading.Mailbox) threading.UIDSet {
+func (x *fixture) everything(threading.Mailbox) threading.UIDSet {
 	return threading.UIDSet{{First: 1, Last: 1<<32 - 1}}
 }
 
 // move moves all messages of a mailbox.
 func (x *fixture) move(m threading.Member, from, to string) {
 	x.t.Helper()
-	_, err := x.Copy(x.ctx, m.ID, x.mailbox(m, from).ID, x.all(threading.Mailbox{}), to, true)
+	_, err := x.Copy(x.ctx, m.ID, x.mailbox(m, from).ID, x.everything(threading.Mailbox{}), to, true)
 	x.do(err)
 }
 
@@ -139,7 +139,7 @@ func TestEvidenceIsKept(t *testing.T) {
 	x.do(err)
 	x.do(x.Done(x.ctx, q[0].ID))
 	inbox := x.mailbox(tess, "INBOX")
-	_, err = x.StoreFlags(x.ctx, tess.ID, inbox.ID, x.all(inbox), threading.FlagsAdd, threading.FlagDeleted, nil)
+	_, err = x.StoreFlags(x.ctx, tess.ID, inbox.ID, x.everything(inbox), threading.FlagsAdd, threading.FlagDeleted, nil)
 	x.do(err)
 	_, err = x.Expunge(x.ctx, tess.ID, inbox.ID, nil)
 	x.do(err)

@@ -300,6 +300,9 @@ func (c *checker) arcSealers() {
 }
 
 func (c *checker) limits() {
+	if mb := c.Limits.MailboxMB; mb < 0 || mb > 1000000 {
+		c.problem("limits.mailbox_mb", "%d is outside 0 to 1000000", mb)
+	}
 	if d := c.SenderAuth.HoldDays; d < 0 || d > 30 {
 		c.problem("sender_auth.hold_days", "%d is outside 0 to 30", d)
 	}

@@ -73,6 +73,7 @@ type IMAP struct {
 	Listen            []string `toml:"listen" doc:"host:port, with STARTTLS."`
 	ListenTLS         []string `toml:"listen_tls" doc:"host:port, TLS from the first octet (RFC 8314)."`
 	AllowInsecureAuth bool     `toml:"allow_insecure_auth" doc:"Passwords without TLS; for tests, on loopback addresses only."`
+	AllMailbox        bool     `toml:"all_mailbox" doc:"true: each member has a mailbox All, with both sides of every conversation (RFC 6154 \\All). Mail clients that fetch everything fetch each message twice then."`
 }
 
 // HTTP is [http].
@@ -138,6 +139,7 @@ type Limits struct {
 	Connections       int `toml:"connections" doc:"Open connections of each service, 1 to 100000."`
 	ConnectionsPerIP  int `toml:"connections_per_ip" doc:"Open connections of each service from one IP address (IPv6: one /64), 1 to 100000."`
 	SessionsPerMember int `toml:"sessions_per_member" doc:"Open IMAP connections of one member, 1 to 1000. Mail clients use about 5 each."`
+	MailboxMB         int `toml:"mailbox_mb" doc:"Megabytes that a member's mail clients may fill (RFC 9208), 0 to 1000000; what other members write is always filed. 0: no bound."`
 }
 
 // Log is [log].

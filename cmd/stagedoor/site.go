@@ -116,7 +116,7 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, observ
 		log.Warn("made a new key; keep a copy of it elsewhere than the database: without it the database can't be read", "file", cfg.Storage.KeyFile)
 	}
 	st, err := store.Open(ctx, store.Options{
-		DSN: cfg.Storage.DSN, Keyring: keys, IDs: threading.NewIDSource(), Logger: log, Follow: observe != nil, Observe: observe,
+		DSN: cfg.Storage.DSN, Keyring: keys, All: cfg.IMAP.AllMailbox, Quota: int64(cfg.Limits.MailboxMB) << 20, IDs: threading.NewIDSource(), Logger: log, Follow: observe != nil, Observe: observe,
 	})
 	if errors.Is(err, store.ErrInUse) {
 		return nil, cfg.Problem("storage.dsn", "%s is being restored from a backup: try again when that is done", database)

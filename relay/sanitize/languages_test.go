@@ -9,7 +9,7 @@ var uiLanguages = []struct {
 	attributions                      []string
 }{
 	{"arabic", []string{"من", "مِن"}, []string{"المُرسل", "تاريخ الإرسال"}, []string{"التاريخ"}, []string{"إلى"}, []string{"نسخة إلى", "نسخة كربونية"}, []string{"الموضوع"},
-		[]string{"بتاريخ {D}، جاء من {N} <{A}>:", "على {D} ‫{T}، كتب {N}:"}},
+		[]string{"بتاريخ {D}، جاء من {N} <{A}>:", "على {D} \u202b{T}، كتب {N}:"}},
 	{"bulgarian", []string{"От"}, []string{"Изпратено"}, []string{"Дата"}, []string{"До"}, []string{"Копие"}, []string{"Тема"},
 		[]string{"На {D} {N} <{A}> написа:", "На {D} в {T}, {N} написа:"}},
 	{"catalan", []string{"De"}, []string{"Enviat el"}, []string{"Data"}, []string{"Per a", "A"}, []string{"Cc"}, []string{"Assumpte"},
@@ -39,7 +39,7 @@ var uiLanguages = []struct {
 	{"greek", []string{"Από"}, []string{"Στάλθηκε", "Αποστολή"}, []string{"Ημερομηνία"}, []string{"Προς"}, []string{"Κοιν."}, []string{"Θέμα"},
 		[]string{"Στις {D}, ο χρήστης {N} <{A}> έγραψε:", "Στις {D} {T}, ο/η {N} έγραψε:"}},
 	{"hebrew", []string{"מאת"}, []string{"נשלח"}, []string{"תאריך"}, []string{"אל"}, []string{"עותק"}, []string{"נושא"},
-		[]string{"בתאריך {D}, ‏{N} <{A}> כתב:", "נכתב על ידי {N}, ב־{D} בשעה {T}:"}},
+		[]string{"בתאריך {D}, \u200f{N} <{A}> כתב:", "נכתב על ידי {N}, ב־{D} בשעה {T}:"}},
 	{"hungarian", []string{"Feladó"}, []string{"Elküldve"}, []string{"Dátum"}, []string{"Címzett"}, []string{"Másolat", "Másolatot kap"}, []string{"Tárgy"},
 		[]string{"{D} ezt írta ({N} <{A}>):", "{D} {T} keltezéssel, {N} írta:", "{D} időpontban {N} ({A}) ezt írta:"}},
 	{"italian", []string{"Da", "Mittente"}, []string{"Inviato"}, []string{"Data"}, []string{"A"}, []string{"Cc"}, []string{"Oggetto"},

@@ -112,7 +112,7 @@ func (f *quoteFinder) nextText(i int) int {
 // quoteDepth counts the quote marks that a line begins with.
 func quoteDepth(s string) int {
 	depth, spaces := 0, 0
-	for i := 0; i < len(s); {
+	for i := citedName(s); i < len(s); {
 		switch {
 		case s[i] == '>':
 			depth++
@@ -130,6 +130,24 @@ func quoteDepth(s string) int {
 		}
 	}
 	return depth
+}
+
+// citedName returns where the quote mark stands that a name is written
+// before, as Emacs and old webmails do: "Sam> text". Else it returns 0.
+func citedName(s string) int {
+	indent := len(s) - len(strings.TrimLeft(s, " "))
+	end := strings.IndexByte(s[indent:min(len(s), indent+16)], '>')
+	if end < 1 || indent > 8 {
+		return 0
+	}
+	name := s[indent : indent+end]
+	rest := s[indent+end+1:]
+	// A small letter, or a point, is rather the end of a wrapped address.
+	if first, _ := utf8.DecodeRuneInString(name); !unicode.IsUpper(first) || name[len(name)-1] == ' ' || rest != "" && rest[0] != ' ' && rest[0] != '>' ||
+		strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && r != ' ' }) {
+		return 0
+	}
+	return indent + end
 }
 
 // endsAllNew reports whether nothing after line i counts as new.
@@ -234,7 +252,7 @@ func (f *quoteFinder) attribution(i int, t string) (start int, ok bool) {
 	next := f.nextText(i)
 	quoteFollows := next < len(f.lines) && f.lines[next].depth > 0
 	colon := strings.HasSuffix(t, ":") || strings.HasSuffix(t, "：")
-	if !colon && !quoteFollows && !strings.HasSuffix(t, "----") {
+	if !colon && !quoteFollows && !strings.HasSuffix(t, "---") {
 		return 0, false
 	}
 	start = i
@@ -257,7 +275,7 @@ func (f *quoteFinder) attribution(i int, t string) (start int, ok bool) {
 	switch {
 	case quoteFollows && colon && (verb || address || date):
 	case quoteFollows && verb && (address || date):
-	case verb && (address || date) && (colon || strings.HasSuffix(t, "----")):
+	case verb && (address || date) && (colon || strings.HasSuffix(t, "---")):
 	case address && date && strings.Trim(t[max(0, len(t)-4):], " ") != "" && (strings.HasSuffix(t, ">:") || strings.HasSuffix(t, ">：") || strings.HasSuffix(t, "> :")):
 	default:
 		return 0, false

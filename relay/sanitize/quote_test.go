@@ -58,6 +58,8 @@ func TestClassify(t *testing.T) {
 		"apple forward":            {"See.\n\nBegin forwarded message:\n\nold", "See."},
 		"yahoo, run together":      {"Yes.\n  ----- Forwarded Message ----- From: Sam <s@x.example>To: \"J\" <j@y.example>Sent: MondaySubject: x\nold", "Yes."},
 		"zoho":                     {"Yes.\n\n---- On Mon, 31 Aug 2026 16:12:00 +0200 Sam <s@x.example> wrote ----\n\nold", "Yes."},
+		"zoho, three dashes":       {"Yes.\n\n---- On Mon, 31 Aug 2026 16:12:00 +0200 Sam <s@x.example> wrote ---\n\nold", "Yes."},
+		"names before the marks":   {"  Sam> Coming?\n  JR>> Is it open?\nYes.\nMüller> so?\nx > y is new, <b> too", "Yes.|x > y is new, <b> too"},
 		"signature":                {"Yes.\n-- \nJane\nOld Vic", "Yes."},
 		"a colon is no quote":      {"My terms:\nTuesday\nWednesday", "My terms:|Tuesday|Wednesday"},
 		"numbers and colon":        {"I have 3 questions from 2026:\nOne\nTwo", "I have 3 questions from 2026:|One|Two"},

@@ -105,7 +105,7 @@ func (rw *rewriter) replace(s string, m match) edit {
 			return e
 		}
 		e.start, e.end = open, closing+1
-		before := strings.TrimRight(s[max(0, e.start-400):e.start], " \t\r\n>\"'")
+		before := strings.TrimRight(s[max(0, e.start-400):e.start], blanks+">\"'")
 		if rw.namedBefore(before, m.kind) {
 			e.with = ""
 			for e.start > 0 && (s[e.start-1] == ' ' || s[e.start-1] == '\t') {
@@ -128,21 +128,24 @@ func unbroken(s string) string {
 	}, s)
 }
 
+// blanks may stand between an address and its brackets: white space, and the
+// marks of direction that programs put around names in Hebrew and Arabic.
+const blanks = " \t\r\n\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
 // brackets finds the pair of brackets around s[start:end], also where a line
 // was wrapped inside of them.
 func brackets(s string, start, end int) (open, closing int, ok bool) {
 	before := s[max(0, start-40):start]
-	inner := strings.TrimRight(before, " \t\r\n")
+	inner := strings.TrimRight(before, blanks)
 	if strings.Contains(before[len(inner):], "\n") || strings.HasSuffix(before, "> ") {
-		inner = strings.TrimRight(before, "> \t\r\n")
+		inner = strings.TrimRight(before, ">"+blanks)
 	}
 	if inner == "" {
 		return 0, 0, false
 	}
 	open = start - len(before) + len(inner) - 1
 	i := strings.IndexByte("<[(", s[open])
-	for closing = end; closing < len(s) && closing < end+40 && strings.IndexByte(" \t\r\n", s[closing]) >= 0; closing++ {
-	}
+	closing = len(s) - len(strings.TrimLeft(s[end:min(len(s), end+40)], blanks)) - max(0, len(s)-end-40)
 	if i < 0 || closing >= len(s) || s[closing] != ">])"[i] {
 		return 0, 0, false
 	}

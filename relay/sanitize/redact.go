@@ -108,7 +108,7 @@ func (rw *rewriter) replace(s string, m match) edit {
 		before := strings.TrimRight(s[max(0, e.start-400):e.start], blanks+">\"'")
 		if rw.namedBefore(before, m.kind) {
 			e.with = ""
-			for e.start > 0 && (s[e.start-1] == ' ' || s[e.start-1] == '\t') {
+			for e.start > 1 && (s[e.start-1] == ' ' || s[e.start-1] == '\t') && s[e.start-2] != '>' {
 				e.start--
 			}
 		}

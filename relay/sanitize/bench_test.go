@@ -117,18 +117,76 @@ func BenchmarkAttachment10M(b *testing.B) {
 	})
 }
 
+// newsletter is an HTML text of about n octets that names the writer's domain
+// in every link: the kind that the gate has to read most often.
+func newsletter(n int) []byte {
+	const block = `<table width="600" style="border-collapse:collapse"><tr><td style="padding:4px"><a href="https://www.realmail.example/c/0123456789abcdef0123456789abcdef?m=1&amp;u=2">Autumn season &amp; workshops</a><br>` +
+		"Rehearsals begin at ten: bring shoes.</td></tr></table>\r\n"
+	return []byte(benchHead + "Content-Type: text/html; charset=utf-8\r\n\r\n" + strings.Repeat(block, n/len(block)))
+}
+
+func BenchmarkNewsletter400K(b *testing.B) {
+	raw := newsletter(400 << 10)
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		passed(b, raw)
+	}
+}
+
+func passed(t testing.TB, raw []byte) {
+	var out bytes.Buffer
+	res, err := Rewrite(&out, bytes.NewReader(raw), Options{Identity: jane})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Check(res.MIMEFields, bytes.NewReader(out.Bytes()), jane, TypedAllow); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// allocated counts the octets that f allocates.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// TestLinear: the work follows the size. Every reading of a text is a copy of
+// it, so what is allocated counts the readings: no more for a long text.
+func TestLinear(t *testing.T) {
+	for name, grow := range map[string]func(n int) []byte{
+		"newsletter": newsletter,
+		"long quote": func(n int) []byte {
+			line := "> jane.roe@realmail.example wrote to t-k3x9qdm2w7@msg.example.com about 31.08.2026:\r\n"
+			return []byte(benchHead + "\r\nYes.\r\n" + strings.Repeat(line, n/len(line)))
+		},
+		"block of base64": func(n int) []byte {
+			line := "> " + strings.Repeat("QUJD", 18) + "\r\n"
+			return []byte(benchHead + "\r\nYes.\r\n> jane.roe@realmail.example\r\n" + strings.Repeat(line, n/len(line)))
+		},
+		"one link": func(n int) []byte {
+			return []byte(benchHead + "\r\n> https://realmail.example/" + strings.Repeat("a%20", n/4))
+		},
+	} {
+		small, large := grow(60<<10), grow(960<<10)
+		passed(t, small) // tables that are made once
+		a, b := allocated(func() { passed(t, small) }), allocated(func() { passed(t, large) })
+		perOctet := float64(b) / float64(len(large))
+		t.Logf("%s: %d octets allocated for %d, %d for %d: %.0f each", name, a, len(small), b, len(large), perOctet)
+		if b > 32*a || perOctet > 120 {
+			t.Errorf("%s: %d octets are allocated for %d, %d for %d", name, a, len(small), b, len(large))
+		}
+	}
+}
+
 // TestMemory: a 25 MB message costs little while it passes.
 func TestMemory(t *testing.T) {
 	raw := withAttachment(18<<20, "application/octet-stream")
 	var out bytes.Buffer
 	out.Grow(len(raw) + 1<<20)
-	allocated := func(f func()) uint64 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		return after.TotalAlloc - before.TotalAlloc
-	}
 	var res Result
 	var err error
 	if n := allocated(func() { res, err = Rewrite(&out, bytes.NewReader(raw), Options{Identity: jane}) }); err != nil || n > 2<<20 {

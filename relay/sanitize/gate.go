@@ -19,6 +19,9 @@ import (
 // decode it. A larger one streams through the standard library's decoders.
 const gateMemory = 256 << 10
 
+// firstRead is how much room a part gets at first: most replies fit.
+const firstRead = 4 << 10
+
 // gateText bounds a text that Check decodes, in octets; Rewrite writes none
 // that is longer. Longer parts are searched as octets.
 const gateText = 2 * MaxText
@@ -293,10 +296,12 @@ func (g *gate) stream(contentType, encoding, disposition string, r io.Reader, le
 	if !strings.HasPrefix(kind, "text/") {
 		limit = gateMemory
 	}
-	head, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
+	var buf bytes.Buffer
+	buf.Grow(firstRead)
+	if _, err := buf.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
 		return errUndecodable
 	}
+	head := buf.Bytes()
 	if int64(len(head)) <= limit {
 		return g.leaf(kind, strings.HasPrefix(disposition, "attachment"), head, "a part", depth)
 	}

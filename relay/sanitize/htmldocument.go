@@ -89,9 +89,7 @@ func (d *document) isNew(start, end int) bool {
 // element does, in each text by itself.
 func (d *document) find(id *identity) []match {
 	list := id.find(d.flow)
-	v := &id.scratch
-	v.mapped, v.dropTags = false, false
-	if v.read(d.flow); !id.contains(v) {
+	if !id.held {
 		return list
 	}
 	for _, k := range d.texts {

@@ -27,6 +27,7 @@ type identity struct {
 	relay   []byte // domain of the relay's addresses, as a view shows it
 	link    []byte // host and path of the relay's links, as a view shows it
 	scratch view   // of find: one Rewrite runs in one goroutine
+	held    bool   // by the text that find was last called with: something to look at closely
 }
 
 // domain is a domain of the writer's, and the local parts at it.

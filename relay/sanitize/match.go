@@ -40,6 +40,7 @@ func (id *identity) contains(v *view) bool {
 
 // find returns the places in s where identifiers stand, in order and apart.
 func (id *identity) find(s string) []match {
+	id.held = false
 	if len(s) < minPacked && !strings.ContainsAny(s, ".%&=\\+@:") && strings.IndexFunc(s, suspicious) < 0 {
 		return nil // no point, nor anything that could stand for one
 	}
@@ -82,6 +83,7 @@ func (id *identity) findIn(list []match, v *view, s string) []match {
 	if !id.contains(v) {
 		return list
 	}
+	id.held = true
 	v.mapped = true
 	v.read(s)
 	for i := range id.domains {

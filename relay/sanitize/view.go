@@ -44,6 +44,7 @@ const (
 	viewDrop         // left out
 	viewUpper        // a letter to be lowered
 	viewLook         // may begin something
+	viewWord         // may begin "at" or "dot", if a word begins here
 )
 
 var viewClass = func() (t [256]byte) {
@@ -58,10 +59,13 @@ var viewClass = func() (t [256]byte) {
 		}
 	}
 	for _, c := range "aAdD" {
-		t[c] = viewLook
+		t[c] = viewWord
 	}
 	return t
 }()
+
+// wordStart may stand before "at" and "dot".
+var wordStart = [256]bool{' ': true, '\t': true, '\n': true, '(': true, '[': true, '{': true, '_': true, '-': true}
 
 // read makes v the view of s.
 func (v *view) read(s string) {
@@ -80,6 +84,13 @@ func (v *view) read(s string) {
 			v.emit(c+'a'-'A', i, i+1)
 			i++
 		case viewDrop:
+			i++
+		case viewWord:
+			if i > 0 && wordStart[s[i-1]] {
+				i = v.look(s, i)
+				continue
+			}
+			v.emit(c|0x20, i, i+1)
 			i++
 		default:
 			i = v.look(s, i)
@@ -199,12 +210,9 @@ func (v *view) runes(r rune, from, to int) int {
 func (v *view) decoded(b byte, from, to int) int {
 	switch viewClass[b] {
 	case viewDrop:
-	case viewUpper:
-		v.emit(b+'a'-'A', from, to)
+	case viewUpper, viewWord:
+		v.emit(b|0x20, from, to)
 	default:
-		if b >= 'A' && b <= 'Z' {
-			b += 'a' - 'A'
-		}
 		v.emit(b, from, to)
 	}
 	return to
@@ -218,7 +226,7 @@ func (v *view) spelt(s string, i int, word string) int {
 		return i
 	}
 	before, after := s[i-1], s[end]
-	if strings.IndexByte(" \t\n([{_-", before) < 0 || strings.IndexByte(" \t\n)]}_-", after) < 0 {
+	if !wordStart[before] || strings.IndexByte(" \t\n)]}_-", after) < 0 {
 		return i
 	}
 	if n := len(v.b); n > 0 && strings.IndexByte("([{_-", before) >= 0 && v.b[n-1] == before {

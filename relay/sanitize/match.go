@@ -238,7 +238,11 @@ func (id *identity) findRelay(list []match, v *view, s string) []match {
 		for k := i - 2; k >= 0 && k >= i-90 && isAtext(v.b[k], false); k-- {
 			if v.b[k] == '-' && k > 0 && (v.b[k-1] == 't' || v.b[k-1] == 'b') &&
 				(k == 1 || !adjacent(v, k-1) || v.b[k-2] == '=' || !isAtext(v.b[k-2], false)) && !spaced(s[v.from[k-1]:v.to[i-2]]) {
-				list = append(list, widen(match{start: int(v.from[k-1]), end: int(v.to[i+len(id.relay)-1]), kind: matchRelay}, s))
+				end := i + len(id.relay)
+				for n := 0; n < maxName && end < len(v.b) && isAlnum(v.b[end]) && adjacent(v, end); n++ {
+					end++
+				}
+				list = append(list, widen(match{start: int(v.from[k-1]), end: int(v.to[end-1]), kind: matchRelay}, s))
 				return
 			}
 		}

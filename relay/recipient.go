@@ -16,8 +16,10 @@ import (
 type Target struct {
 	Address string // as given
 	threading.Recipient
-	Alias  threading.Alias // of RecipientAlias
-	Bounce threading.ID    // of RecipientBounce: the queue row it answers
+	Alias threading.Alias // of RecipientAlias
+	// Of RecipientBounce: the queue row that it answers, or the member's address
+	// that was written to.
+	Bounce, Returned threading.ID
 	// Of a control address, whose Kind is RecipientAlias: the held message that it
 	// answers the question about, or the member whose settings it changes.
 	Held, Settings threading.ID
@@ -58,11 +60,12 @@ func (p *Pipeline) Recipient(ctx context.Context, address string) (Target, error
 		}
 		t.Alias = alias
 	case threading.RecipientBounce:
-		id, ok := p.o.Store.Keyring().ParseToken(seal.TokenBounce, t.Token)
-		if !ok {
+		var byRow, byAddress bool
+		t.Bounce, byRow = p.o.Store.Keyring().ParseToken(seal.TokenBounce, t.Token)
+		t.Returned, byAddress = p.o.Store.Keyring().ParseToken(seal.TokenReturn, t.Token)
+		if !byRow && !byAddress {
 			return Target{}, errNoSuchAddress
 		}
-		t.Bounce = id
 	case threading.RecipientOperator:
 		if p.o.Operator == "" {
 			return Target{}, errNoOperator

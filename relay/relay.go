@@ -158,7 +158,7 @@ func (p *Pipeline) receivePerson(ctx context.Context, in Inbound, people []Targe
 func (p *Pipeline) receiveControl(ctx context.Context, in Inbound, t Target, h *head, v automatic.Verdict) error {
 	switch {
 	case t.Kind == threading.RecipientBounce:
-		return p.o.Store.Record(ctx, "bounce", t.Bounce, "answer to a notification's reverse-path")
+		return p.receiveBounce(ctx, in, t, h, v)
 	case t.Kind == threading.RecipientOperator:
 		return p.toOperator(ctx, t, h, in.Message, "")
 	case v.Kind != automatic.Person:

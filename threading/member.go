@@ -56,6 +56,10 @@ type Address struct {
 	Primary    bool      // notifications go there; exactly one per member
 	VerifiedAt time.Time // zero: not confirmed yet
 	CreatedAt  time.Time
+	// FailedAt is when mail to it came back for good; nothing is sent to it
+	// since. Zero: it works. Failure says why, in words of our own.
+	FailedAt time.Time
+	Failure  string
 }
 
 // CredentialKind is how a credential proves its member.

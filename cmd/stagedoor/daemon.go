@@ -128,7 +128,7 @@ func (d *daemon) wireQueue() error {
 		Store: d.open.Store, Renderer: renderer,
 		Domain: d.cfg.Domain, Hostname: d.cfg.Hostname, Operator: d.cfg.Operator, Signer: signer,
 		Smarthost: d.cfg.Outbound.Smarthost, SmarthostPassword: password, Resolver: d.cfg.DNS.Resolver,
-		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Observe: d.metrics.Delivery, Logger: d.log,
+		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Observe: d.metrics.Delivery, AddressFailed: d.pipeline.AddressFailed, Logger: d.log,
 	})
 	if err != nil {
 		return d.cfg.Problem("outbound.smarthost", "%s", err)

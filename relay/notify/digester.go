@@ -80,7 +80,13 @@ func (d *Digester) queue(ctx context.Context, due store.DueDigest) error {
 	defer cancel()
 	until := d.now().Add(-filingTime)
 	var queued *store.Notice
-	if due.Member.Status == threading.MemberActive {
+	reachable, err := d.reachable(ctx, due.Member)
+	if err != nil {
+		return err
+	}
+	if !reachable {
+		until = due.Since // it is told when mail goes there again
+	} else if due.Member.Status == threading.MemberActive {
 		n, ok, err := d.r.digestOf(ctx, due.Member, due.Since, until)
 		if err == nil && ok {
 			var out store.Notice
@@ -95,7 +101,7 @@ func (d *Digester) queue(ctx context.Context, due store.DueDigest) error {
 			queued, until = nil, due.Since
 		}
 	}
-	err := d.r.o.Store.FileDigest(ctx, due, until, queued)
+	err = d.r.o.Store.FileDigest(ctx, due, until, queued)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -103,4 +109,10 @@ func (d *Digester) queue(ctx context.Context, due store.DueDigest) error {
 		d.log.Info("digest queued", "member", due.Member.Handle)
 	}
 	return err
+}
+
+// reachable reports whether mail goes to the member's primary address.
+func (d *Digester) reachable(ctx context.Context, m threading.Member) (bool, error) {
+	addrs, err := d.r.o.Store.Addresses(ctx, m.ID)
+	return len(addrs) > 0 && addrs[0].FailedAt.IsZero(), err
 }

@@ -22,6 +22,7 @@ type parcel struct {
 	to          string // envelope recipient; secret
 	destination string // what it is bounded and pooled by; secret where it is a domain
 	member      threading.Member
+	address     threading.ID // of the member's; zero: it goes to nobody's registered address
 }
 
 // smarthostDestination stands for all domains where there is a smarthost.
@@ -64,7 +65,10 @@ func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failu
 		if len(addrs) == 0 {
 			return p, nil
 		}
-		p.member, real = m, addrs[0].Real
+		if row.Kind == store.QueueNotification && !addrs[0].FailedAt.IsZero() {
+			return p, nil // the message is in the mailbox
+		}
+		p.member, p.address, real = m, addrs[0].ID, addrs[0].Real
 	default:
 		q.o.Logger.Error("a row of a kind that is not known stays in the queue", "row", row.ID, "kind", row.Kind)
 		return p, internal("deliver", errors.New("unknown kind of row"))
@@ -115,7 +119,7 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 	}
 	defer func() { _ = msg.Close() }()
 	err = q.send(ctx, p.destination, letter{
-		from: threading.BouncePrefix + q.o.Store.Keyring().Token(seal.TokenBounce, p.row.ID) + "@" + q.o.Domain,
+		from: threading.BouncePrefix + q.returnToken(p) + "@" + q.o.Domain,
 		to:   p.to, size: int64(len(fields)) + msg.Size(), eightBit: eightBit,
 		open: func() io.Reader { return io.MultiReader(bytes.NewReader(fields), msg.Open()) },
 	})
@@ -133,8 +137,22 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 	if work.Err() != nil && !f.permanent && !f.uncertain {
 		return q.stopped(p.row)
 	}
+	if f.permanent && p.address != 0 && noSuchMailbox(f.status) {
+		if err := q.o.AddressFailed(ctx, p.address, f.status); err != nil {
+			q.o.Logger.Error("can't note that an address takes no mail", "row", p.row.ID, "error", err)
+		}
+	}
 	q.settle(p.row, f)
 	return f
+}
+
+// returnToken tells what comes back to the reverse-path (VERP) which address it
+// is about; where that is no member's, which row.
+func (q *Queue) returnToken(p parcel) string {
+	if p.address != 0 {
+		return q.o.Store.Keyring().Token(seal.TokenReturn, p.address)
+	}
+	return q.o.Store.Keyring().Token(seal.TokenBounce, p.row.ID)
 }
 
 // stopped gives a row back that was not delivered because we stop.

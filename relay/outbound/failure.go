@@ -13,6 +13,7 @@ import (
 type failure struct {
 	text      string
 	permanent bool
+	status    string // enhanced status code of a refusal (RFC 3463); may be empty
 	// host: the fault is the host's or the way's, not this message's: another
 	// MX may do better, and other mail for the destination fares alike.
 	host bool
@@ -29,10 +30,21 @@ func (f *failure) Error() string { return f.text }
 // refusal is the failure that a reply stands for. stage says what was
 // refused, in words.
 func refusal(rep reply, stage string) *failure {
-	f := &failure{text: fmt.Sprintf("%s: %s by the receiving server", rep, stage), permanent: rep.code >= 500}
+	f := &failure{text: fmt.Sprintf("%s: %s by the receiving server", rep, stage), permanent: rep.code >= 500, status: rep.enhanced}
 	// 421: the server closes the connection (RFC 5321 section 3.8).
 	f.host = rep.code == 421
 	return f
+}
+
+// noSuchMailbox reports whether a status code says that the address itself
+// takes no mail: no such mailbox or system, moved, null MX, disabled (RFC 3463
+// section 3.2 and 3.3, RFC 7505). A bare 550 may mean anything.
+func noSuchMailbox(status string) bool {
+	switch status {
+	case "5.1.1", "5.1.2", "5.1.6", "5.1.10", "5.2.1":
+		return true
+	}
+	return false
 }
 
 // hostFailure is a fault of the host or the way to it.

@@ -40,6 +40,7 @@ import (
 	"time"
 
 	"github.com/stagedoor/stagedoor/relay/notify"
+	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
@@ -71,8 +72,11 @@ type Options struct {
 	// Observe is told how each try went: "delivered", "deferred" (it is tried
 	// again), "refused" (for good) or "expired" (given up). Nil: nobody.
 	Observe func(class string)
-	Logger  *slog.Logger
-	Now     func() time.Time // nil: time.Now
+	// AddressFailed is told that an address of a member's takes no mail, with the
+	// status code that said so. Nil: nobody.
+	AddressFailed func(ctx context.Context, address threading.ID, status string) error
+	Logger        *slog.Logger
+	Now           func() time.Time // nil: time.Now
 }
 
 // Queue delivers the store's queue.
@@ -133,6 +137,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.AddressFailed == nil {
+		o.AddressFailed = func(context.Context, threading.ID, string) error { return nil }
 	}
 	if o.Observe == nil {
 		o.Observe = func(string) {}

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"runtime"
@@ -33,7 +34,7 @@ func TestNotification(t *testing.T) {
 	}
 	token, ok := strings.CutPrefix(got.from, threading.BouncePrefix)
 	token, here := strings.CutSuffix(token, "@"+domain)
-	if _, valid := s.Keyring().ParseToken(seal.TokenBounce, token); !ok || !here || !valid {
+	if _, valid := s.Keyring().ParseToken(seal.TokenReturn, token); !ok || !here || !valid {
 		t.Errorf("the reverse-path %s is not one of ours", got.from)
 	}
 	verify(t, got.raw, domain, keys)
@@ -95,7 +96,7 @@ func TestVerdicts(t *testing.T) {
 		recorded string // note of the record
 	}{
 		{"tess", 1, "", ""},
-		{"reject", 0, "", "550 5.1.1: recipient refused by the receiving server"},
+		{"reject", 0, "", "550 5.1.1: recipient refused by the receiving server"}, // see TestAddressFailed
 		{"late", 0, "", "554 5.7.1: message refused by the receiving server"},
 		{"temp", 0, "451 4.7.1: recipient refused by the receiving server", ""},
 		{"grey", 0, "451 4.7.1: recipient refused by the receiving server", ""},
@@ -429,5 +430,61 @@ func TestNewRefuses(t *testing.T) {
 		if _, err := New(o); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// A refusal that says that there is no such mailbox is passed on, once for each
+// try; what may pass, and what is refused for its text, is not.
+func TestAddressFailed(t *testing.T) {
+	for local, want := range map[string]string{"reject": "5.1.1", "late": "", "temp": "", "tess": ""} {
+		s := newSite(t)
+		sink := newSink(t, nil)
+		m := s.member(local, local+"@mail.example")
+		s.write(m, "Hello\r\n")
+		told := make(chan string, 10)
+		addrs, err := s.Addresses(t.Context(), m.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), AddressFailed: func(_ context.Context, address threading.ID, status string) error {
+			if address != addrs[0].ID {
+				t.Errorf("%s: another address failed", local)
+			}
+			told <- status
+			return nil
+		}}))
+		s.rows("tried", func(r []store.Delivery) bool { return len(r) == 0 || r[0].LastError != "" })
+		got := ""
+		select {
+		case got = <-told:
+		default:
+		}
+		if got != want {
+			t.Errorf("%s: told %q, want %q", local, got, want)
+		}
+	}
+}
+
+// Nothing is sent to an address that mail came back from, until it works.
+func TestFailedAddress(t *testing.T) {
+	s := newSite(t)
+	sink := newSink(t, nil)
+	m := s.member("tess", "tess@mail.example")
+	addrs, err := s.Addresses(t.Context(), m.ID)
+	if err == nil {
+		_, _, err = s.AddressFailed(t.Context(), addrs[0].ID, "mail to it came back")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(m, "one\r\n")
+	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+	s.rows("empty", empty)
+	if err := s.AddressWorks(t.Context(), m.ID, addrs[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	s.write(m, "two\r\n")
+	if got := sink.messages(t, 1); len(got) != 1 || !strings.Contains(string(got[0].raw), "two") {
+		t.Errorf("%d messages", len(got))
 	}
 }

@@ -54,7 +54,7 @@ func choices(current threading.Alerts) []alertsChoice {
 // the page.
 var done = map[string]string{
 	"alerts": "Your choice has been saved.", "asked": "A link has been mailed to the new address. Open it to add the address.",
-	"primary": "Mail to you goes to that address now.", "removed": "It has been removed.", "password": "Your password has been changed. Other browsers are signed out.",
+	"primary": "Mail to you goes to that address now.", "removed": "It has been removed.", "works": "Mail goes there again.", "password": "Your password has been changed. Other browsers are signed out.",
 	"unblocked": "What they write from now on reaches you again.", "ended": "The other browsers are signed out.",
 }
 
@@ -152,6 +152,15 @@ func (s *Server) primaryAddress(ctx context.Context, w http.ResponseWriter, r *h
 		return
 	}
 	s.changed(w, r, "primary")
+}
+
+// addressWorks lets mail go again to an address that mail came back from.
+func (s *Server) addressWorks(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {
+	if err := s.o.Store.AddressWorks(ctx, v.ID, idOf(r)); err != nil {
+		s.notThere(ctx, w, v, err)
+		return
+	}
+	s.changed(w, r, "works")
 }
 
 func (s *Server) removeAddress(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {

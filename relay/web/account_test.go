@@ -202,6 +202,18 @@ func TestAccountSettings(t *testing.T) {
 	if err := b.Store.AddAddress(ctx, b.tess().ID, "second@mail.example"); err != nil {
 		t.Fatal(err)
 	}
+	addrs, err := b.Store.Addresses(ctx, b.tess().ID)
+	if err == nil {
+		err = b.Pipeline.AddressFailed(ctx, addrs[0].ID, "5.1.1")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants(t, b.open("/account", nil, 200), "Nothing is sent to it since", "mail to it came back (5.1.1)", "It works again")
+	b.open("/account/address/works", url.Values{"id": {"1"}}, http.StatusUnprocessableEntity)
+	if page := b.open("/account/address/works", url.Values{"id": {addrs[0].ID.String()}}, 200); strings.Contains(page, "came back") {
+		t.Errorf("the address still does not work:\n%s", page)
+	}
 	wants(t, b.open("/account/address/remove", url.Values{"address": {"tess.real@mail.example"}}, http.StatusUnprocessableEntity), "choose another one for that first")
 	wants(t, b.open("/account/address/remove", url.Values{"address": {"sam.real@agency.example"}}, http.StatusUnprocessableEntity), "not there any more")
 	b.open("/account/address/primary", url.Values{"address": {"second@mail.example"}}, 200)

@@ -38,6 +38,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /account/alerts", s.members(s.accountAlerts))
 	mux.HandleFunc("POST /account/address", s.members(s.addAddress))
 	mux.HandleFunc("POST /account/address/primary", s.members(s.primaryAddress))
+	mux.HandleFunc("POST /account/address/works", s.members(s.addressWorks))
 	mux.HandleFunc("POST /account/address/remove", s.members(s.removeAddress))
 	mux.HandleFunc("POST /account/password", s.members(s.changePassword))
 	mux.HandleFunc("POST /account/app", s.members(s.addApp))

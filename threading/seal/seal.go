@@ -201,6 +201,7 @@ const (
 	TokenSettings                      // settings address and link of a notification: member
 	TokenBlock                         // link to block and report: alias
 	TokenSignIn                        // link that signs in once: sign-in link
+	TokenReturn                        // VERP reverse-path of mail to a member: address
 )
 
 // TokenLen is the length of a token in characters.

@@ -44,12 +44,15 @@ func (t *tx) addAddress(member threading.ID, a addressRow, primary bool) error {
 // Addresses lists a member's real addresses, the primary one first.
 func (s *Store) Addresses(ctx context.Context, memberID threading.ID) ([]threading.Address, error) {
 	var list []threading.Address
-	err := s.rows(ctx, "SELECT id, sealed, is_primary, verified_at, created_at FROM addresses WHERE member_id = ? ORDER BY is_primary DESC, id", []any{memberID}, func(r scanner) error {
+	err := s.rows(ctx, "SELECT id, sealed, is_primary, verified_at, created_at, failed_at, failure FROM addresses WHERE member_id = ? ORDER BY is_primary DESC, id", []any{memberID}, func(r scanner) error {
 		a := threading.Address{MemberID: memberID}
 		var sealed []byte
-		var verified, created int64
-		if err := r.Scan(&a.ID, &sealed, &a.Primary, &verified, &created); err != nil {
+		var verified, created, failed int64
+		if err := r.Scan(&a.ID, &sealed, &a.Primary, &verified, &created, &failed, &a.Failure); err != nil {
 			return err
+		}
+		if failed != 0 {
+			a.FailedAt = fromMillis(failed)
 		}
 		var err error
 		a.Real, err = s.o.Keyring.Open(sealedAddress, sealed)
@@ -61,6 +64,29 @@ func (s *Store) Addresses(ctx context.Context, memberID threading.ID) ([]threadi
 		return nil, fmt.Errorf("read the addresses: %w", err)
 	}
 	return list, nil
+}
+
+// AddressFailed notes that mail to an address came back for good: nothing is
+// sent to it until AddressWorks. It returns whose it is, and whether that is
+// news. ErrNotFound if there is no such address any more.
+func (s *Store) AddressFailed(ctx context.Context, id threading.ID, why string) (member threading.ID, news bool, err error) {
+	now := millis(s.o.Now())
+	err = s.c.commit(ctx, func(t *tx) error {
+		if err := t.row("SELECT member_id FROM addresses WHERE id = ?", []any{id}, &member); err != nil {
+			return err
+		}
+		n, err := t.exec("UPDATE addresses SET failed_at = ?, failure = ? WHERE id = ? AND failed_at = 0", now, why, id)
+		news = n > 0
+		return err
+	})
+	return member, news, err
+}
+
+// AddressWorks lets mail go to a member's address again.
+func (s *Store) AddressWorks(ctx context.Context, member, id threading.ID) error {
+	return s.c.commit(ctx, func(t *tx) error {
+		return changed(t.exec("UPDATE addresses SET failed_at = 0, failure = '' WHERE member_id = ? AND id = ?", member, id))
+	})
 }
 
 // AddAddress registers another real address. ErrExists if it is anybody's,

@@ -103,6 +103,11 @@ func (s *Store) MemberByAddress(ctx context.Context, addr string) (threading.Mem
 		"SELECT "+memberColumns+" FROM addresses a JOIN members m ON m.id = a.member_id WHERE a.hash = ?", s.addressHash(canonical))))
 }
 
+// MemberByAddressID returns the member whose address has that ID. ErrNotFound.
+func (s *Store) MemberByAddressID(ctx context.Context, id threading.ID) (threading.Member, error) {
+	return scanOne(scanMember(s.queryRow(ctx, "SELECT "+memberColumns+" FROM addresses a JOIN members m ON m.id = a.member_id WHERE a.id = ?", id)))
+}
+
 // Members lists members that are not removed by handle, after the given one, at
 // most limit.
 func (s *Store) Members(ctx context.Context, after string, limit int) ([]threading.Member, error) {

@@ -1,0 +1,153 @@
+package relay
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stagedoor/stagedoor/relay/senderauth"
+	"github.com/stagedoor/stagedoor/relay/spool"
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/seal"
+)
+
+// bounce sends a message to the reverse-path of mail to Tess's address.
+func (s *stage) bounce(subject string, fields []string, body string) error {
+	s.Helper()
+	addrs, err := s.store.Addresses(context.Background(), s.tess.ID)
+	if err != nil {
+		s.Fatal(err)
+	}
+	target, err := s.Recipient(context.Background(), "b-"+s.store.Keyring().Token(seal.TokenReturn, addrs[0].ID)+"@"+testDomain)
+	if err != nil {
+		s.Fatal(err)
+	}
+	from := "MAILER-DAEMON@mail.example"
+	if subject != undelivered {
+		from = "tess.real@mail.example"
+	}
+	raw := letterFrom(from, "x", subject, body, fields...)
+	return s.Receive(context.Background(), Inbound{Targets: []Target{target}, Auth: senderauth.Result{From: "mailer-daemon@mail.example"}, Message: spool.FromBytes(raw)})[0]
+}
+
+const undelivered = "Undelivered Mail Returned to Sender"
+
+func report(status, diagnostic string) ([]string, string) {
+	return []string{"Content-Type: multipart/report; report-type=delivery-status; boundary=b"},
+		"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.mail.example\n\nFinal-Recipient: rfc822; tess.real@mail.example\nAction: failed\nStatus: " + status + "\nDiagnostic-Code: smtp; " + diagnostic + "\n\n--b--\n"
+}
+
+// A report that there is no such mailbox stops the mail there and tells its
+// member, once, in the mailbox; nobody else learns it.
+func TestHardBounce(t *testing.T) {
+	s, _ := heldStage(t, nil)
+	ctx := context.Background()
+	before := len(s.mailbox(s.tess, "INBOX"))
+	for range 2 {
+		fields, body := report("5.1.1", "550 5.1.1 <tess.real@mail.example>: user unknown")
+		if err := s.bounce(undelivered, fields, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	addrs, err := s.store.Addresses(ctx, s.tess.ID)
+	if err != nil || addrs[0].FailedAt.IsZero() || addrs[0].Failure != "mail to it came back (5.1.1)" {
+		t.Fatalf("%+v, %v", addrs, err)
+	}
+	inbox := s.mailbox(s.tess, "INBOX")
+	if len(inbox) != before+1 {
+		t.Fatalf("Tess has %d messages more", len(inbox)-before)
+	}
+	notice := inbox[before]
+	for _, want := range []string{"Subject: Mail to you came back", "From: \"Backstage\" <postmaster@", "Auto-Submitted: auto-generated", "https://" + testDomain + "/account"} {
+		if !strings.Contains(notice, want) {
+			t.Errorf("the notice lacks %q:\n%s", want, notice)
+		}
+	}
+	if strings.Contains(notice, "tess.real") || strings.Contains(notice, "mail.example") {
+		t.Errorf("the notice names the address:\n%s", notice)
+	}
+	if n := len(s.mailbox(s.sam, "INBOX")); n != 0 {
+		t.Error("Sam learns of it")
+	}
+	if err := s.store.AddressWorks(ctx, s.tess.ID, addrs[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if addrs, _ = s.store.Addresses(ctx, s.tess.ID); !addrs[0].FailedAt.IsZero() || addrs[0].Failure != "" {
+		t.Errorf("%+v", addrs[0])
+	}
+}
+
+// What passes, what is the other side's opinion of our mail, and what answers
+// automatically stop nothing.
+func TestBouncesThatStopNothing(t *testing.T) {
+	for name, c := range map[string]struct{ subject, status, text string }{
+		"full":     {undelivered, "5.2.2", "552 mailbox full"},
+		"blocked":  {undelivered, "5.7.1", "550 blocked by policy"},
+		"for now":  {undelivered, "4.4.1", "connection timed out"},
+		"vacation": {"Automatic reply: user unknown", "", "The user is unknown to me: 5.1.1, user unknown.\n"},
+		"a person": {"Re: Callback", "", "Who is the unknown user?\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := heldStage(t, nil)
+			before := len(s.mailbox(s.tess, "INBOX"))
+			var fields []string
+			body := c.text
+			if c.status != "" {
+				fields, body = report(c.status, c.text)
+			}
+			if err := s.bounce(c.subject, fields, body); err != nil {
+				t.Fatal(err)
+			}
+			addrs, err := s.store.Addresses(context.Background(), s.tess.ID)
+			if err != nil || !addrs[0].FailedAt.IsZero() {
+				t.Errorf("%+v, %v", addrs[0], err)
+			}
+			if n := len(s.mailbox(s.tess, "INBOX")); n != before {
+				t.Errorf("%d notices", n-before)
+			}
+			if rec, _ := s.store.Records(context.Background(), 10); len(rec) != 1 || rec[0].Kind != "bounce" {
+				t.Errorf("records %+v", rec)
+			}
+		})
+	}
+}
+
+// A complaint stops the alerts.
+func TestComplaint(t *testing.T) {
+	s, _ := heldStage(t, nil)
+	for range 2 {
+		if err := s.bounce("complaint", []string{"Content-Type: multipart/report; report-type=feedback-report; boundary=b"}, "--b--\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := s.store.Member(context.Background(), s.tess.ID)
+	if err != nil || m.Alerts != threading.AlertsNever {
+		t.Errorf("alerts %s, %v", m.Alerts, err)
+	}
+	inbox := s.mailbox(s.tess, "INBOX")
+	if n := len(inbox); n != 2 || !strings.Contains(inbox[1], "You get no more mail") {
+		t.Errorf("Tess has %d messages", n)
+	}
+}
+
+// A made-up reverse-path reaches nothing, and one of an address that is gone
+// harms nobody.
+func TestReversePaths(t *testing.T) {
+	s, _ := heldStage(t, nil)
+	ctx := context.Background()
+	_, err := s.Recipient(ctx, "b-"+strings.Repeat("a", 26)+"@"+testDomain)
+	wantRefusal(t, err, errNoSuchAddress)
+	if err := s.AddressFailed(ctx, 12345, "5.1.1"); err != nil {
+		t.Error(err)
+	}
+	addrs, err := s.store.Addresses(ctx, s.tess.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.RemoveMember(ctx, s.tess.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AddressFailed(ctx, addrs[0].ID, "5.1.1"); err != nil {
+		t.Error(err)
+	}
+}

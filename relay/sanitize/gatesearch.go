@@ -67,6 +67,11 @@ func newSearch(id Identity) *search {
 		if p, err := idna.Punycode.ToASCII(strings.ToLower(domain)); err == nil && p != names[0] {
 			names = append(names, reading(p))
 		}
+		for _, other := range sameMailbox(names[0]) {
+			if !slices.Contains(names, other) {
+				names = append(names, other)
+			}
+		}
 		for _, name := range names {
 			s.addresses = append(s.addresses, searchAddress{local, name})
 			if !sharedProvider(name) && !within(s.relay, name) {
@@ -203,7 +208,11 @@ func (s *search) findsRead(t string, what searchFor) bool {
 }
 
 func (s *search) findsView(v string, what searchFor) bool {
-	if !s.possible(v, what) {
+	spelled := v
+	if strings.Contains(v, "dot") { // a domain that is spelt out shows only then
+		spelled = respelt(v)
+	}
+	if !s.possible(v, what) && (len(spelled) == len(v) || !s.possible(spelled, what)) {
 		return false
 	}
 	if s.in(v, what) || s.in(joined(v, ""), what) || s.in(joined(v, " "), what) {
@@ -213,7 +222,9 @@ func (s *search) findsView(v string, what searchFor) bool {
 	if what&searchAddresses != 0 && s.in(withoutSpace(v), searchAddresses) {
 		return true
 	}
-	spelled := respelt(v)
+	if len(spelled) == len(v) {
+		spelled = respelt(v)
+	}
 	return len(spelled) < len(v) && s.in(spelled, what)
 }
 
@@ -223,7 +234,7 @@ func (s *search) in(v string, what searchFor) bool {
 	if what&searchAddresses != 0 {
 		for _, a := range s.addresses {
 			each(v, a.domain, func(i int) {
-				found = found || addressEnds(v[:i], a.local)
+				found = found || addressEnds(v[:i], a.local) || rewrittenStarts(v[i+len(a.domain):], a.local)
 			})
 		}
 	}
@@ -283,6 +294,17 @@ func addressEnds(before, local string) bool {
 		}
 		before = before[:i]
 	}
+}
+
+// rewrittenStarts reports whether what follows a domain is "=", a local part,
+// its +tag and "@", as in the addresses that forwarders make (SRS).
+func rewrittenStarts(after, local string) bool {
+	name, _, ok := strings.Cut(after[:min(len(after), 200)], "@")
+	if !ok || !strings.HasPrefix(name, "=") {
+		return false
+	}
+	name, _, _ = strings.Cut(name[1:], "+")
+	return strings.ReplaceAll(name, ".", "") == local
 }
 
 // localIs reports whether before ends in local, as a word of its own.

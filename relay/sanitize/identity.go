@@ -135,11 +135,8 @@ func domainNames(name string) []string {
 	} else if strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 }) {
 		add(idna.Punycode.ToASCII(name))
 	}
-	switch name {
-	case "gmail.com":
-		add("googlemail.com", nil)
-	case "googlemail.com":
-		add("gmail.com", nil)
+	for _, other := range sameMailbox(name) {
+		add(other, nil)
 	}
 	return list
 }

@@ -11,6 +11,7 @@ func TestClean(t *testing.T) {
 		RelayDomain: "msg.example.com", RelayURL: "https://msg.example.com/u", Hosts: []string{"192.0.2.77", "laptop.home"},
 	}
 	rw := &rewriter{o: Options{Identity: id}, id: compile(&id)}
+	s := newSearch(id)
 	for _, c := range []struct{ in, want string }{
 		{"jane.roe@realmail.example", "Jane Roe"},
 		{"Jane Roe <jane.roe@realmail.example>", "Jane Roe"},
@@ -32,6 +33,9 @@ func TestClean(t *testing.T) {
 		{"ｊａｎｅ.ｒｏｅ＠realmail.example", "Jane Roe"},
 		{"ja\u200bne.roe@real\u00admail.example", "Jane Roe"},
 		{"jane.roe=realmail.example@bounces.example.org", "Jane Roe"},
+		{"<SRS0=Ab1c=XY=realmail.example=jane.roe@fwd.example.org>", "Jane Roe"},
+		{"SRS1=Zz=fwd.example.org==Ab=XY=gmail.com=jane.r+x@else.example wrote", "Jane Roe wrote"},
+		{"SRS0=Ab1c=XY=gmail.com=someone@fwd.example.org", "SRS0=Ab1c=XY=gmail.com=someone@fwd.example.org"},
 		{"janer@googlemail.com and j.aner+work@gmail.com", "Jane Roe and Jane Roe"},
 		{"jr@bücher.example jr@xn--bcher-kva.example jr@BÜCHER.example", "Jane Roe Jane Roe Jane Roe"},
 		// Others' addresses, also those that end or begin the same.
@@ -56,6 +60,13 @@ func TestClean(t *testing.T) {
 		if got := rw.clean(c.in); got != c.want {
 			t.Errorf("%q\n gives %q\n  want %q", c.in, got, c.want)
 		}
+		// The gate must agree, each with its own code.
+		if left := s.finds(c.want, searchAll); left {
+			t.Errorf("the gate finds something in %q", c.want)
+		}
+		if strings.Contains(c.want, "Jane Roe") && !s.finds(c.in, searchAll) {
+			t.Errorf("the gate finds nothing in %q", c.in)
+		}
 	}
 }
 
@@ -68,6 +79,20 @@ func TestCleanLeavesOthers(t *testing.T) {
 	} {
 		if got := rw.clean(s); got != s {
 			t.Errorf("%q became %q", s, got)
+		}
+	}
+}
+
+// TestSameMailbox: providers that deliver several domains to one mailbox.
+func TestSameMailbox(t *testing.T) {
+	for address, other := range map[string]string{
+		"jane@gmail.com": "jane@googlemail.com", "jane@googlemail.com": "jane@gmail.com", "jane@icloud.com": "jane@me.com", "jane@mac.com": "jane@icloud.com",
+		"jane@proton.me": "jane@protonmail.com", "jane@pm.me": "jane@proton.me", "jane@yandex.ru": "jane@ya.ru",
+	} {
+		id := Identity{Name: "Jane", Addresses: []string{address}}
+		rw := &rewriter{o: Options{Identity: id}, id: compile(&id)}
+		if got := rw.clean("> " + other); got != "> Jane" || !newSearch(id).finds("> "+other, searchAll) {
+			t.Errorf("%s: %s becomes %q", address, other, got)
 		}
 	}
 }

@@ -37,20 +37,7 @@ func automaticLine(line string) bool {
 	if k := labelOf(t); k&(labelFrom|labelTo|labelCc|labelOther) != 0 {
 		return true
 	}
-	lower := strings.ToLower(t)
-	for _, s := range automaticStarts {
-		if strings.HasPrefix(lower, s) {
-			return true
-		}
-	}
-	return false
-}
-
-// automaticStarts are how mail programs' own signatures begin.
-var automaticStarts = []string{
-	"sent from", "sent with", "sent via", "get outlook for", "gesendet von", "gesendet mit", "von meinem", "envoyé de", "envoyé depuis", "envoyé avec",
-	"inviato da", "enviado desde", "enviado do", "enviado de", "verzonden vanaf", "verstuurd vanaf", "sendt fra", "skickat från", "lähetetty", "wysłane z", "wysłano z",
-	"отправлено с", "odesláno z", "poslano s", "gönderildi", "iphoneから送信", "发自我的", "從我的",
+	return programsLine(strings.ToLower(t))
 }
 
 // edit replaces a range of a text.

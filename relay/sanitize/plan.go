@@ -1,6 +1,8 @@
 package sanitize
 
 import (
+	"bytes"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -68,6 +70,9 @@ func (rw *rewriter) plan(p *part, src *source, depth int) (*outPart, error) {
 	case p.kind == "message/partial":
 		return nil, errPartial
 	case keyMaterial[p.kind], keyFiles[ext]:
+		if rw.encryptedFile(p, out.src, ext) {
+			return nil, errEncrypted
+		}
 		rw.repair("key or signature")
 		return nil, nil
 	case p.kind == "message/external-body", p.kind == "application/applefile", strings.HasPrefix(p.kind, "text/x-amp"), p.kind == "text/watch-html",
@@ -101,6 +106,30 @@ var keyMaterial = map[string]bool{
 }
 
 var keyFiles = map[string]bool{".asc": true, ".gpg": true, ".pgp": true, ".p7s": true, ".p7c": true, ".p7b": true, ".p12": true, ".pfx": true, ".sig": true}
+
+// encryptedFile reports whether a file that is named like key material is
+// somebody's content, encrypted: that must not be left out in silence.
+func (rw *rewriter) encryptedFile(p *part, src *source, ext string) bool {
+	if ext != ".asc" && ext != ".gpg" && ext != ".pgp" || p.kind == "application/pgp-keys" || p.kind == "application/pgp-signature" {
+		return false
+	}
+	head := make([]byte, 4<<10)
+	n, _ := io.ReadFull(rw.body(p, src), head)
+	head = head[:n]
+	if bytes.Contains(head, []byte("-----BEGIN PGP ")) {
+		return bytes.Contains(head, []byte("-----BEGIN PGP MESSAGE-----"))
+	}
+	// RFC 9580 section 4.2: the first packet of a key or signature says so in
+	// its tag: 2 signature, 5 to 7 and 14 keys.
+	if n == 0 || head[0]&0x80 == 0 {
+		return false
+	}
+	tag := head[0] >> 2 & 0x0f
+	if head[0]&0x40 != 0 {
+		tag = head[0] & 0x3f
+	}
+	return tag != 2 && (tag < 5 || tag > 7) && tag != 14
+}
 
 func (rw *rewriter) planMultipart(p *part, out *outPart, depth int) (*outPart, error) {
 	parts := p.children

@@ -88,6 +88,8 @@ func (d *document) isNew(start, end int) bool {
 // find looks for identifiers in the flow, and, as a word may begin where an
 // element does, in each text by itself.
 func (d *document) find(id *identity) []match {
+	id.scratch.whole = true
+	defer func() { id.scratch.whole = false }()
 	list := id.find(d.flow)
 	if !id.held {
 		return list

@@ -130,9 +130,9 @@ func (d *domain) find(list []match, v *view, s string) []match {
 				m.end = int(v.to[end])
 				end++
 			}
-			list = append(list, widen(m, s))
+			list = append(list, v.widen(m, s))
 		} else if m, ok := d.rewritten(v, i, end); ok {
-			list = append(list, widen(m, s))
+			list = append(list, v.widen(m, s))
 		} else if d.personal && standsAlone(v, i, end) {
 			list = append(list, hostMatch(v, s, i, end))
 		}
@@ -259,7 +259,7 @@ func hostMatch(v *view, s string, i, end int) match {
 	for n := 0; n < maxName && i > 0 && adjacent(v, i) && isAtext(v.b[i-1], true); n++ {
 		i--
 	}
-	return widen(match{start: int(v.from[i]), end: int(v.to[end-1]), kind: matchDomain}, s)
+	return v.widen(match{start: int(v.from[i]), end: int(v.to[end-1]), kind: matchDomain}, s)
 }
 
 // findRelay looks for addresses and links that the relay issued.
@@ -275,7 +275,7 @@ func (id *identity) findRelay(list []match, v *view, s string) []match {
 				for n := 0; n < maxName && end < len(v.b) && isAlnum(v.b[end]) && adjacent(v, end); n++ {
 					end++
 				}
-				list = append(list, widen(match{start: int(v.from[k-1]), end: int(v.to[end-1]), kind: matchRelay}, s))
+				list = append(list, v.widen(match{start: int(v.from[k-1]), end: int(v.to[end-1]), kind: matchRelay}, s))
 				return
 			}
 		}
@@ -286,7 +286,7 @@ func (id *identity) findRelay(list []match, v *view, s string) []match {
 		path := end < len(v.b) && (v.b[end] == '/' || v.b[end] == '?') && (i == 0 || v.b[i-1] != '@')
 		if path && standsAlone(v, i, end) {
 			m := match{start: int(v.from[i]), end: int(v.to[end-1]), kind: matchRelay, link: true}
-			list = append(list, widenLink(m, s))
+			list = append(list, v.widenLink(m, s))
 		}
 	})
 	return list

@@ -4,13 +4,10 @@ import "strings"
 
 // widen takes in what belongs to an address: a mailto: before it, the whole
 // URL around it.
-func widen(m match, s string) match {
-	start := linkStart(s, m.start)
-	if start < m.start {
-		start = lineAbove(s, start)
-	}
+func (v *view) widen(m match, s string) match {
+	start := v.linkFrom(m, s)
 	if i := strings.Index(s[start:m.start], "://"); i >= 0 || strings.Contains(strings.ToLower(s[start:m.start]), "%3a%2f%2f") {
-		return widenLink(m, s)
+		return v.widenLink(m, s)
 	}
 	if head := strings.ToLower(s[start:m.start]); strings.HasSuffix(head, "mailto:") {
 		m.start -= len("mailto:")
@@ -19,6 +16,16 @@ func widen(m match, s string) match {
 		}
 	}
 	return m
+}
+
+// linkFrom returns where the word begins that a match is in, and the URL that
+// it continues, if it does.
+func (v *view) linkFrom(m match, s string) int {
+	start := linkStart(s, m.start)
+	if start < m.start && !v.whole {
+		return lineAbove(s, start)
+	}
+	return start
 }
 
 const linkEnds = " \t\r\n<>\"()[]{}"
@@ -53,7 +60,7 @@ func lineAbove(s string, i int) int {
 			return i
 		}
 		line := strings.LastIndexByte(s[max(0, end-maxLink):end], '\n') + max(0, end-maxLink) + 1
-		if end-line < 60 {
+		if end-line < 60 || quoteDepth(s[line:end]) != strings.Count(s[end:k], ">") {
 			return i
 		}
 		if k = linkStart(s, end); strings.Contains(s[k:end], "://") {
@@ -64,18 +71,15 @@ func lineAbove(s string, i int) int {
 }
 
 // widenLink makes a match cover the whole URL around it. One that reaches the
-// end of a long line goes on in the next.
-func widenLink(m match, s string) match {
+// end of a long line goes on in the next of that level, where a program may
+// have broken it.
+func (v *view) widenLink(m match, s string) match {
 	m.link = true
-	start := linkStart(s, m.start)
-	if start < m.start {
-		start = lineAbove(s, start)
-	}
-	m.start, m.end = start, linkEnd(s, m.end)
-	for n := 0; n < 20 && m.end < len(s) && (s[m.end] == '\n' || s[m.end] == '\r'); n++ {
+	m.start, m.end = v.linkFrom(m, s), linkEnd(s, m.end)
+	for n := 0; n < 20 && !v.whole && m.end < len(s) && (s[m.end] == '\n' || s[m.end] == '\r'); n++ {
 		line := strings.LastIndexByte(s[:m.end], '\n') + 1
 		next := m.end + len(s[m.end:]) - len(strings.TrimLeft(s[m.end:], "\r\n> "))
-		if m.end-line < 60 || strings.Count(s[m.end:next], "\n") != 1 {
+		if m.end-line < 60 || strings.Count(s[m.end:next], "\n") != 1 || quoteDepth(s[line:m.end]) != strings.Count(s[m.end:next], ">") {
 			break
 		}
 		m.end = linkEnd(s, next)

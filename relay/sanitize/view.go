@@ -20,6 +20,7 @@ type view struct {
 	from, to []int32
 	mapped   bool
 	dropTags bool
+	whole    bool // the text's lines are whole: none was broken by a program
 }
 
 func (v *view) emit(c byte, from, to int) {

@@ -96,7 +96,7 @@ func (f footer) text() string {
 		line("How often you get mail like this: " + f.alertsURL)
 	}
 	if f.blockURL != "" {
-		line("Block or report " + f.writer + ": " + f.blockURL)
+		line("Mute, block or report " + f.writer + ": " + f.blockURL)
 	}
 	if f.support != "" {
 		line("Help: " + f.support)
@@ -128,7 +128,7 @@ func (f footer) html() string {
 		line(`<a href="` + e(f.alertsURL) + `" style="color:#767676">How often you get mail like this</a>`)
 	}
 	if f.blockURL != "" {
-		line(`<a href="` + e(f.blockURL) + `" style="color:#767676">Block or report ` + e(f.writer) + `</a>`)
+		line(`<a href="` + e(f.blockURL) + `" style="color:#767676">Mute, block or report ` + e(f.writer) + `</a>`)
 	}
 	if f.support != "" {
 		line("Help: " + link(f.support))

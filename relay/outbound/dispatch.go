@@ -116,11 +116,15 @@ func (d *dispatcher) fill(ctx context.Context) {
 	}
 }
 
-// nextDue is when to look again although nothing was added.
+// nextDue is when to look again although nothing was added. What is still to be
+// settled may be due again sooner than the store knows.
 func (d *dispatcher) nextDue(ctx context.Context) time.Time {
 	now := d.q.o.Now()
+	unsettled := d.q.settler.unsettled() > 0
 	due, err := d.q.o.Store.NextDue(ctx)
 	switch {
+	case unsettled:
+		return now.Add(minLook)
 	case errors.Is(err, store.ErrNotFound):
 		return now.Add(maxLook)
 	case err != nil:
@@ -174,6 +178,7 @@ func (d *dispatcher) start(work context.Context) {
 			d.parked--
 			if !d.q.leases.hold(p.row) {
 				d.giveBack([]store.Delivery{p.row}) // it may be another's by now
+				d.look = true
 				continue
 			}
 			dest.active++

@@ -488,3 +488,15 @@ func TestFailedAddress(t *testing.T) {
 		t.Errorf("%d messages", len(got))
 	}
 }
+
+// What is given back is noticed although it is written down later than the
+// dispatcher asks what is due next.
+func TestWhatIsSettledLateIsNoticed(t *testing.T) {
+	s := newSite(t)
+	q := s.queue(Options{})
+	d := newDispatcher(q)
+	q.settler.add(verdict{due: s.now().Add(time.Second), untried: true}) // nobody writes it here
+	if next := d.nextDue(t.Context()).Sub(s.now()); next > minLook {
+		t.Errorf("the next look is in %v", next)
+	}
+}

@@ -12,7 +12,8 @@ import (
 // blockPage is what the page behind a notification's link shows.
 type blockPage struct {
 	Other, Brand, SafetyURL string
-	Blocked                 bool
+	Subject                 string
+	Blocked, Muted          bool
 	MaxReason               int
 }
 
@@ -31,7 +32,7 @@ func (s *Server) block(w http.ResponseWriter, r *http.Request) {
 	}
 	// The form counts characters, the store octets of UTF-8: a quarter always fits.
 	s.show(w, http.StatusOK, title, "block", blockPage{
-		Other: a.Other.DisplayName(), Brand: s.o.Brand, SafetyURL: s.o.SafetyURL, Blocked: a.Blocked, MaxReason: threading.MaxReason / 4,
+		Other: a.Other.DisplayName(), Brand: s.o.Brand, SafetyURL: s.o.SafetyURL, Subject: a.Thread.Subject, Blocked: a.Blocked, Muted: a.Muted, MaxReason: threading.MaxReason / 4,
 	})
 }
 
@@ -49,6 +50,15 @@ func (s *Server) setBlock(w http.ResponseWriter, r *http.Request) {
 	block, report := action == "block" || action == "both", action == "report" || action == "both"
 	var said []string
 	switch {
+	case action == "mute" || action == "unmute":
+		if err = s.o.Pipeline.SetMuted(ctx, a, action == "mute"); err == nil {
+			what := "You get mail about this conversation again."
+			if action == "mute" {
+				what = "You get no more mail about this conversation. Its messages still come to your mailbox, which any mail client opens."
+			}
+			s.tell(w, http.StatusOK, "Your choice has been saved", what)
+			return
+		}
 	case action == "unblock":
 		if err = s.o.Pipeline.SetBlocked(ctx, a, false); err == nil {
 			s.tell(w, http.StatusOK, other+" is not blocked any more", "What they write from now on reaches you again. What they wrote meanwhile does not.")

@@ -53,6 +53,17 @@ func TestBlockAndReport(t *testing.T) {
 			t.Errorf("%.60v: %d, blocked %v, %d reports\n%s", c.form, res.StatusCode, blocked, reports, body)
 		}
 	}
+	for _, c := range []struct {
+		action string
+		muted  bool
+		offers string
+	}{{"mute", true, `value="unmute"`}, {"unmute", false, `value="mute"`}} {
+		p.post(link, url.Values{"action": {c.action}})
+		muted, err := p.Store.Muted(ctx, alias.ViewerID, alias.ThreadID)
+		if _, body := p.get(link); err != nil || muted != c.muted || !strings.Contains(body, c.offers) {
+			t.Errorf("%s: muted %v, %v\n%s", c.action, muted, err, body)
+		}
+	}
 	if _, body := p.get(link); !strings.Contains(body, "Sam is blocked") || !strings.Contains(body, `value="unblock"`) {
 		t.Errorf("the page of a block:\n%s", body)
 	}

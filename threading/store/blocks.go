@@ -70,6 +70,13 @@ func (s *Store) Unmute(ctx context.Context, member, thread threading.ID) error {
 	})
 }
 
+// Muted reports whether a member gets no mail about a thread.
+func (s *Store) Muted(ctx context.Context, member, thread threading.ID) (bool, error) {
+	var muted bool
+	err := s.row(ctx, "SELECT EXISTS (SELECT 1 FROM mutes WHERE member_id = ? AND thread_id = ?)", []any{member, thread}, &muted)
+	return muted, err
+}
+
 // silenced says whether a member gets no copy of what writer writes, and
 // whether the member is not told of the thread.
 func (t *tx) silenced(member, writer, thread threading.ID) (blocked, muted bool, err error) {

@@ -74,7 +74,13 @@ func TestMute(t *testing.T) {
 	if n := len(x.entries(x.mailbox(tess, "INBOX"))); err != nil || n != 3 || len(q) != 2 {
 		t.Errorf("%d messages, %d notifications, %v", n, len(q), err)
 	}
+	if muted, err := x.Muted(x.ctx, tess.ID, first.ThreadID); err != nil || !muted {
+		t.Errorf("muted: %v, %v", muted, err)
+	}
 	x.do(x.Unmute(x.ctx, tess.ID, first.ThreadID))
+	if muted, err := x.Muted(x.ctx, tess.ID, first.ThreadID); err != nil || muted {
+		t.Errorf("after unmuting: %v, %v", muted, err)
+	}
 	x.file(x.reply(first.ThreadID, sam, tess, "three"))
 	if q, _ := x.Queue(x.ctx, 10); len(q) != 3 {
 		t.Errorf("%d notifications after unmuting", len(q))

@@ -160,7 +160,7 @@ func (p *Pipeline) Confirm(ctx context.Context, q *Question, register bool) erro
 		return err
 	}
 	if register && q.CanRegister {
-		if err := p.RequestAddress(ctx, q.member, q.held.Sender); err != nil && !errors.Is(err, store.ErrAskedAlready) {
+		if err := p.RequestAddress(ctx, q.member, q.held.Sender); err != nil && !errors.Is(err, store.ErrAskedAlready) && !errors.Is(err, store.ErrLimit) {
 			return err
 		}
 	}
@@ -231,7 +231,8 @@ func yesOrNo(text string) string {
 }
 
 // RequestAddress mails a link to an address that a member wants to add. It is
-// theirs once the link is opened and the page says yes. store.ErrAskedAlready.
+// theirs once the link is opened and the page says yes. store.ErrAskedAlready,
+// store.ErrLimit.
 func (p *Pipeline) RequestAddress(ctx context.Context, m threading.Member, addr string) error {
 	return p.o.Store.RequestAddress(ctx, m.ID, addr, func(q store.AddressRequest) (store.Notice, error) {
 		return p.addressNotice(ctx, q, m)

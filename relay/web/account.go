@@ -139,6 +139,10 @@ func (s *Server) addAddress(ctx context.Context, w http.ResponseWriter, r *http.
 		return
 	}
 	err = s.o.Pipeline.RequestAddress(ctx, v.Member, addr)
+	if errors.Is(err, store.ErrLimit) {
+		s.problem(ctx, w, v, "Links to other addresses wait for an answer already. Please open them first, or try again in some days.")
+		return
+	}
 	if err != nil && !errors.Is(err, store.ErrAskedAlready) {
 		s.failed(w, err)
 		return

@@ -8,10 +8,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,10 +32,10 @@ func (b *browser) postForm(path string, fields map[string]string, files map[stri
 	for name, value := range fields {
 		_ = m.WriteField(name, value)
 	}
-	for name, data := range files {
+	for _, name := range slices.Sorted(maps.Keys(files)) { // a browser keeps their order
 		part, err := m.CreateFormFile("files", name)
 		if err == nil {
-			_, err = io.WriteString(part, data)
+			_, err = io.WriteString(part, files[name])
 		}
 		if err != nil {
 			b.Fatal(err)

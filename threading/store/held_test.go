@@ -152,6 +152,17 @@ func TestAddressRequest(t *testing.T) {
 	if err := x.GrantAddress(x.ctx, id); !errors.Is(err, ErrExists) {
 		t.Errorf("granted what is another's: %v", err)
 	}
+	for i := range MaxAddressRequests {
+		if err := ask(tess, fmt.Sprintf("more%d@mail.example", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ask(tess, "one-more@mail.example"); !errors.Is(err, ErrLimit) {
+		t.Errorf("one more: %v", err)
+	}
+	if err := ask(sam, "other@mail.example"); err != nil {
+		t.Errorf("another member: %v", err)
+	}
 	x.clock.advance(AddressRequestFor)
 	if err := x.GrantAddress(x.ctx, id); !errors.Is(err, ErrNotFound) {
 		t.Errorf("after its time: %v", err)

@@ -61,6 +61,10 @@ func (s *Store) EnqueueNotice(ctx context.Context, n Notice) error {
 // AddressRequestFor is how long the link that is mailed to a new address works.
 const AddressRequestFor = 3 * 24 * time.Hour
 
+// MaxAddressRequests is how many of a member's links to new addresses work at a
+// time: so many strangers somebody can have us write to.
+const MaxAddressRequests = 5
+
 // ErrAskedAlready refuses to mail another link to an address while one works.
 var ErrAskedAlready = errors.New("a link was mailed to this address already")
 
@@ -73,7 +77,7 @@ type AddressRequest struct {
 }
 
 // RequestAddress notes that a member wants an address to be theirs, and queues
-// the message that compose makes of the request. ErrAskedAlready.
+// the message that compose makes of the request. ErrAskedAlready, ErrLimit.
 func (s *Store) RequestAddress(ctx context.Context, memberID threading.ID, addr string, compose func(AddressRequest) (Notice, error)) error {
 	canonical, err := threading.Canonical(addr)
 	if err != nil {
@@ -93,6 +97,13 @@ func (s *Store) RequestAddress(ctx context.Context, memberID threading.ID, addr 
 		}
 		if _, err := t.exec("DELETE FROM address_requests WHERE member_id = ? AND expires_at <= ?", memberID, millis(now)); err != nil {
 			return err
+		}
+		var open int
+		if err := t.row("SELECT COUNT(*) FROM address_requests WHERE member_id = ? AND hash <> ?", []any{memberID, hash}, &open); err != nil {
+			return err
+		}
+		if open >= MaxAddressRequests {
+			return fmt.Errorf("links to new addresses: %w", ErrLimit)
 		}
 		n, err := t.exec("INSERT INTO address_requests (id, member_id, hash, sealed, expires_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (member_id, hash) DO NOTHING",
 			q.ID, memberID, hash, sealed, millis(q.ExpiresAt))

@@ -167,6 +167,12 @@ func TestLinear(t *testing.T) {
 			line := "> " + strings.Repeat("QUJD", 18) + "\r\n"
 			return []byte(benchHead + "\r\nYes.\r\n> jane.roe@realmail.example\r\n" + strings.Repeat(line, n/len(line)))
 		},
+		"comments in a style": func(n int) []byte {
+			return []byte(benchHead + "Content-Type: text/html\r\n\r\n<style>" + strings.Repeat("/* x */ p { color: red }\r\n", n/26) + "</style><p>x</p>")
+		},
+		"elements": func(n int) []byte {
+			return []byte(benchHead + "Content-Type: text/html\r\n\r\n" + strings.Repeat("<blockquote>jane.roe@realmail.example<p>", n/40))
+		},
 		"one link": func(n int) []byte {
 			return []byte(benchHead + "\r\n> https://realmail.example/" + strings.Repeat("a%20", n/4))
 		},

@@ -28,6 +28,8 @@ func TestHTML(t *testing.T) {
 		"script and handlers":      {`<p onclick="x()">a<script>alert(1)</script><img src="x" onerror="y"><form action="https://e.example"><input name="q">b</form></p>`, `<p>ab</p>`},
 		"bad links":                {`<a href="javascript:x">a</a><a href=" JaVaScript:x">b</a><a href="data:text/html,x">c</a><a href="file:///home/jane">d</a>`, `<a>a</a><a>b</a><a>c</a><a>d</a>`},
 		"comments and styles":      {`<!-- jane@gmail.com --><style>/* c */p{color:red}</style><style>@import url(x)</style><link rel="stylesheet" href="x"><p style="background:url(https://t.example/x);color:red">a</p>`, `<style>p{color:red}</style><style></style><p style="color:red">a</p>`},
+		"harmful rules only":       {`<style>@import url(x);p{color:red}@font-face{src:url(y)}@media print{b{color:blue}}.a{behavior:x}i:after{content:"jane@gmail.com"}u{top:0}</style>`, `<style>p{color:red}@media print{b{color:blue}}u{top:0}</style>`},
+		"rules with tricks":        {`<style>a{content:"}"} @IMPORT "x"; b{c:u\72l(x)}p{x:y}</style><style>p{x:u/**/rl(z)}</style>`, `<style>a{content:"}"}p{x:y}</style><style></style>`},
 		"pixel":                    {`a<img src="https://t.example/o.gif" width="1" height="1"><img src="https://t.example/p.gif" style="display:none"><img src="https://t.example/logo.png" width="100">`, `a<img src="https://t.example/logo.png" width="100">`},
 		"pixel of a word":          {`<table width="1"><tr><td>a</td></tr></table>`, `<table width="1"><tr><td>a</td></tr></table>`},
 		"cid":                      {`<img src="cid:image001.png@realmail.example" alt="jane@gmail.com">`, `<img src="cid:` + rw.contentID("image001.png@realmail.example") + `" alt="Jane Roe">`},

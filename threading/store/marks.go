@@ -3,13 +3,19 @@ package store
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/stagedoor/stagedoor/threading"
 )
 
-// copiedWithin is how long after a message got its ID its copies have theirs.
-const copiedWithin = 10 * time.Minute
+// answeredAmong is how far back in a thread what an answer answers is looked
+// for when nothing names it: a monologue must not cost more with each message.
+const answeredAmong = 50
+
+// copiesOfMessage are a member's entries of a message, found by its body: a body
+// has a few copies, a member many items. The plus keeps the planner from going
+// through the member's.
+const copiesOfMessage = "SELECT e.mailbox_id, " + entryColumns + " FROM entries e " +
+	"WHERE e.member_id = ? AND e.item_id IN (SELECT id FROM items WHERE body_id = ? AND +member_id = ? AND message_id = ?)"
 
 // mark sets flags on the writer's own copies of the message that a filing
 // answers or forwards. That there are none is no error.
@@ -17,7 +23,8 @@ func (t *tx) mark(f *filingRow, thread threading.ID) error {
 	m := f.Mark
 	writer, message := f.Message.WriterID, m.MessageID
 	if message == 0 {
-		err := t.row("SELECT id FROM messages WHERE thread_id = ? AND writer_id != ? AND id < ? ORDER BY id DESC LIMIT 1", []any{thread, writer, f.Message.ID}, &message)
+		err := t.row("SELECT id FROM (SELECT id, writer_id FROM messages WHERE thread_id = ? AND id < ? ORDER BY id DESC LIMIT ?) AS late WHERE writer_id != ? ORDER BY id DESC LIMIT 1",
+			[]any{thread, f.Message.ID, answeredAmong, writer}, &message)
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		} else if err != nil {
@@ -29,15 +36,19 @@ func (t *tx) mark(f *filingRow, thread threading.ID) error {
 		entry   threading.Entry
 	}
 	var places []place
-	// IDs sort by age: a message's copies are near it among the member's.
-	err := t.rows("SELECT e.mailbox_id, "+entryColumns+" FROM items i JOIN entries e ON e.member_id = i.member_id AND e.item_id = i.id WHERE i.member_id = ? AND i.id > ? AND i.id < ? AND i.message_id = ?",
-		[]any{writer, message, threading.IDAt(message.Time().Add(copiedWithin)), message}, func(r scanner) error {
-			var p place
-			var err error
-			p.entry, err = scanEntry(prefixed{r, &p.mailbox})
-			places = append(places, p)
-			return err
-		})
+	var body threading.ID
+	if err := t.row("SELECT body_id FROM messages WHERE id = ?", []any{message}, &body); errors.Is(err, ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("look for what is answered: %w", err)
+	}
+	err := t.rows(copiesOfMessage, []any{writer, body, writer, message}, func(r scanner) error {
+		var p place
+		var err error
+		p.entry, err = scanEntry(prefixed{r, &p.mailbox})
+		places = append(places, p)
+		return err
+	})
 	for _, p := range places {
 		if err != nil {
 			break

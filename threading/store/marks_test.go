@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -59,4 +60,28 @@ func TestAReplyMarksWhatItAnswers(t *testing.T) {
 	fresh := x.start(tess, sam, "nothing was before")
 	marked(fresh, threading.Mark{Flags: threading.FlagFlagged})
 	check("1 00010 []", "1 00011 [$Forwarded]")
+}
+
+// A member with a hundred thousand messages pays for marking what one of few
+// does: no step goes through all of theirs.
+func TestMarkingIsFoundByTheBody(t *testing.T) {
+	x := newFixture(t)
+	rows, err := x.read.Query("EXPLAIN QUERY PLAN "+copiesOfMessage, 1, 2, 1, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, detail)
+	}
+	got := strings.Join(plan, "\n")
+	if !strings.Contains(got, "items_body (body_id=?)") || !strings.Contains(got, "entries_item (member_id=? AND item_id=?)") || strings.Contains(got, "SCAN") {
+		t.Errorf("the plan is\n%s", got)
+	}
 }

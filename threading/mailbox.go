@@ -161,6 +161,30 @@ func (s UIDSet) Intersect(o UIDSet) UIDSet {
 	return out
 }
 
+// Subtract returns what is in s and not in o.
+func (s UIDSet) Subtract(o UIDSet) UIDSet {
+	var out UIDSet
+	j := 0
+	for _, r := range s {
+		for j < len(o) && o[j].Last < r.First {
+			j++
+		}
+		first, done := r.First, false
+		for k := j; k < len(o) && o[k].First <= r.Last && !done; k++ {
+			if o[k].First > first {
+				out = append(out, UIDRange{first, o[k].First - 1})
+			}
+			if done = o[k].Last >= r.Last; !done {
+				first = max(first, o[k].Last+1)
+			}
+		}
+		if !done {
+			out = append(out, UIDRange{first, r.Last})
+		}
+	}
+	return out
+}
+
 // Union returns what is in either set.
 func (s UIDSet) Union(o UIDSet) UIDSet {
 	all := slices.Concat(s, o)

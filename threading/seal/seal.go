@@ -202,6 +202,7 @@ const (
 	TokenBlock                         // link to block and report: alias
 	TokenSignIn                        // link that signs in once: sign-in link
 	TokenReturn                        // VERP reverse-path of mail to a member: address
+	TokenMailbox                       // MAILBOXID: threading.Mailbox
 )
 
 // TokenLen is the length of a token in characters.

@@ -30,16 +30,36 @@ var ErrQuota = errors.New("the quota is used up")
 // ErrAllMailbox;
 // ErrLimit if it has more than threading.MaxKeywords.
 func (s *Store) Append(ctx context.Context, memberID, mailboxID threading.ID, it NewItem) (uidValidity, uid uint32, err error) {
-	if len(it.Keywords) > threading.MaxKeywords {
-		return 0, 0, fmt.Errorf("append: keywords: %w", ErrLimit)
+	uidValidity, uids, err := s.AppendAll(ctx, memberID, mailboxID, []NewItem{it})
+	if err != nil {
+		return 0, 0, err
 	}
-	body := newBodyRow(it.Body)
+	return uidValidity, uids[0], nil
+}
+
+// AppendAll is Append for several messages: all or none (RFC 3502).
+func (s *Store) AppendAll(ctx context.Context, memberID, mailboxID threading.ID, items []NewItem) (uidValidity uint32, uids []uint32, err error) {
+	uidValidity, uids, _, err = s.Replace(ctx, memberID, 0, 0, mailboxID, items)
+	return uidValidity, uids, err
+}
+
+// Replace is AppendAll that removes an entry of a mailbox in the same
+// transaction (RFC 8508); zero: none. ErrNotFound if it isn't there, and then
+// nothing is stored; removed: it is gone.
+func (s *Store) Replace(ctx context.Context, memberID, oldMailbox threading.ID, oldUID uint32, mailboxID threading.ID, items []NewItem) (uidValidity uint32, uids []uint32, removed bool, err error) {
 	now := s.o.Now()
-	if it.SavedAt.IsZero() {
-		it.SavedAt = now
+	bodies := make([]bodyRow, len(items))
+	for i := range items {
+		if len(items[i].Keywords) > threading.MaxKeywords {
+			return 0, nil, false, fmt.Errorf("append: keywords: %w", ErrLimit)
+		}
+		bodies[i] = newBodyRow(items[i].Body)
+		if items[i].SavedAt.IsZero() {
+			items[i].SavedAt = now
+		}
 	}
-	e := threading.Entry{Flags: it.Flags, Keywords: it.Keywords, SavedAt: it.SavedAt, ItemID: s.o.IDs.Next(), BodyID: body.id, HeaderSize: int64(len(it.Header)), BodySize: body.size, PlacedAt: now}
 	err = s.c.commit(ctx, func(t *tx) error {
+		uids, removed = uids[:0], false
 		var use threading.SpecialUse
 		if err := t.row("SELECT special_use, uidvalidity FROM mailboxes WHERE member_id = ? AND id = ?", []any{memberID, mailboxID}, &use, &uidValidity); err != nil {
 			return err
@@ -47,36 +67,77 @@ func (s *Store) Append(ctx context.Context, memberID, mailboxID threading.ID, it
 		if use == threading.UseAll {
 			return ErrAllMailbox
 		}
-		if use == threading.UseSent && it.ClientID != nil {
-			var err error
-			if uid, err = t.submitted(memberID, mailboxID, it); err == nil || !errors.Is(err, ErrNotFound) {
+		if oldMailbox != 0 {
+			if err := t.removeOne(memberID, oldMailbox, oldUID); err != nil {
 				return err
 			}
+			removed = true
 		}
-		if err := t.checkQuota(s.o.Quota, memberID, e.Size()); err != nil {
-			return err
-		}
-		if err := t.row("UPDATE mailboxes SET uidnext = uidnext + 1 WHERE member_id = ? AND id = ? RETURNING uidnext - 1", []any{memberID, mailboxID}, &uid); err != nil {
-			return err
-		}
-		if use == threading.UseSent && it.ClientID != nil {
-			if err := t.noteClientID(memberID, it.ClientID, mailboxID, uid, false, now); err != nil {
+		for i, it := range items {
+			uid, err := t.appendOne(memberID, mailboxID, use, it, bodies[i], s.o.IDs.Next(), s.o.Quota, now)
+			if err != nil {
 				return err
 			}
+			uids = append(uids, uid)
 		}
-		if err := t.addBody(body); err != nil {
-			return err
-		}
-		e.UID = uid
-		if err := t.addItem(memberID, 0, e, it.Header); err != nil {
-			return err
-		}
-		return t.addEntry(memberID, mailboxID, e)
+		return nil
 	})
 	if err != nil {
-		return 0, 0, fmt.Errorf("append: %w", err)
+		return 0, nil, false, fmt.Errorf("append: %w", err)
 	}
-	return uidValidity, uid, nil
+	return uidValidity, uids, removed, nil
+}
+
+// removeOne removes an entry, whatever its flags. ErrNotFound, ErrAllMailbox.
+func (t *tx) removeOne(member, mailbox threading.ID, uid uint32) error {
+	e, err := scanOne(t.entry(member, mailbox, uid))
+	if err != nil {
+		return err
+	}
+	modseq, err := t.modseq(member)
+	if err != nil {
+		return err
+	}
+	if t.alls[member] == mailbox {
+		return ErrAllMailbox
+	}
+	set := threading.UIDSet{{First: uid, Last: uid}}
+	if err := t.leaving(member, mailbox, set, 0); err != nil {
+		return err
+	}
+	if err := t.removeEntries(member, mailbox, set, 0, e.Size()); err != nil {
+		return err
+	}
+	return t.leaveAll(member, modseq)
+}
+
+// appendOne stores one message and returns its UID.
+func (t *tx) appendOne(member, mailbox threading.ID, use threading.SpecialUse, it NewItem, body bodyRow, id threading.ID, quota int64, now time.Time) (uid uint32, err error) {
+	if use == threading.UseSent && it.ClientID != nil {
+		if uid, err = t.submitted(member, mailbox, it); err == nil || !errors.Is(err, ErrNotFound) {
+			return uid, err
+		}
+	}
+	e := threading.Entry{Flags: it.Flags, Keywords: it.Keywords, SavedAt: it.SavedAt, ItemID: id, BodyID: body.id, HeaderSize: int64(len(it.Header)), BodySize: body.size, PlacedAt: now}
+	if err := t.checkQuota(quota, member, e.Size()); err != nil {
+		return 0, err
+	}
+	if err := t.row("UPDATE mailboxes SET uidnext = uidnext + 1 WHERE member_id = ? AND id = ? RETURNING uidnext - 1", []any{member, mailbox}, &uid); err != nil {
+		return 0, err
+	}
+	if use == threading.UseSent && it.ClientID != nil {
+		if err := t.noteClientID(member, it.ClientID, mailbox, uid, false, now); err != nil {
+			return 0, err
+		}
+	}
+	if err := t.addBody(body); err != nil {
+		return 0, err
+	}
+	e.UID = uid
+	if err := t.addItem(member, 0, e, it.Header); err != nil {
+		return 0, err
+	}
+	return uid, t.addEntry(member, mailbox, e)
 }
 
 // submitted finds the copy in Sent of a message that the member submitted, and

@@ -25,9 +25,27 @@ var everyUID = threading.UIDSet{{First: 1, Last: 1<<32 - 1}}
 // returns the entries of the set as they are then. An entry that has these
 // flags already keeps its mod-sequence.
 func (s *Store) StoreFlags(ctx context.Context, memberID, mailboxID threading.ID, set threading.UIDSet, op threading.FlagOp, flags threading.Flags, keywords []string) ([]threading.Entry, error) {
-	var list []threading.Entry
-	err := s.c.commit(ctx, func(t *tx) error {
-		list = list[:0]
+	list, _, err := s.storeFlags(ctx, memberID, mailboxID, set, nil, op, flags, keywords)
+	return list, err
+}
+
+// StoreFlagsUnchanged is StoreFlags for those entries of the set that have not
+// changed after a mod-sequence; it returns the UIDs of the others as well (RFC
+// 7162 section 3.1.3).
+func (s *Store) StoreFlagsUnchanged(ctx context.Context, memberID, mailboxID threading.ID, set threading.UIDSet, since uint64, op threading.FlagOp, flags threading.Flags, keywords []string) (list []threading.Entry, modified threading.UIDSet, err error) {
+	return s.storeFlags(ctx, memberID, mailboxID, set, &since, op, flags, keywords)
+}
+
+func (s *Store) storeFlags(ctx context.Context, memberID, mailboxID threading.ID, whole threading.UIDSet, since *uint64, op threading.FlagOp, flags threading.Flags, keywords []string) (list []threading.Entry, modified threading.UIDSet, err error) {
+	err = s.c.commit(ctx, func(t *tx) error {
+		list, modified = list[:0], nil
+		set := whole
+		if since != nil {
+			if err := t.changedAfter(memberID, mailboxID, set, *since, func(uid uint32) { modified.AddUID(uid) }); err != nil {
+				return err
+			}
+			set = set.Subtract(modified)
+		}
 		modseq, err := t.nextModSeq(memberID)
 		if err != nil {
 			return err
@@ -64,9 +82,22 @@ func (s *Store) StoreFlags(ctx context.Context, memberID, mailboxID threading.ID
 		return t.mirrorFlags(memberID, mailboxID, modseq)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("change the flags: %w", err)
+		return nil, nil, fmt.Errorf("change the flags: %w", err)
 	}
-	return list, nil
+	return list, modified, nil
+}
+
+// changedAfter calls f for the UIDs of the set, ascending, that changed after a
+// mod-sequence.
+func (t *tx) changedAfter(member, mailbox threading.ID, set threading.UIDSet, since uint64, f func(uint32)) error {
+	return eachRange(set, func(first, last uint32) error {
+		return t.rows("SELECT uid FROM entries WHERE member_id = ? AND mailbox_id = ? AND uid BETWEEN ? AND ? AND modseq > ? ORDER BY uid", []any{member, mailbox, first, last, since}, func(r scanner) error {
+			var uid uint32
+			err := r.Scan(&uid)
+			f(uid)
+			return err
+		})
+	})
 }
 
 // nextModSeq is the mod-sequence that the job will get if it changes anything.

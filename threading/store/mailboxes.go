@@ -113,6 +113,15 @@ func (s *Store) MailboxStatus(ctx context.Context, memberID, mailboxID threading
 	return st, err
 }
 
+// HighestModSeq is the mod-sequence of the last change in a mailbox (RFC 7162
+// section 3.1.2.1), at least 1. ErrNotFound.
+func (s *Store) HighestModSeq(ctx context.Context, memberID, mailboxID threading.ID) (modseq uint64, err error) {
+	err = s.row(ctx, `SELECT MAX(b.expunged_from, 1, COALESCE((SELECT MAX(modseq) FROM tombstones WHERE member_id = b.member_id AND mailbox_id = b.id), 0),
+		COALESCE((SELECT MAX(modseq) FROM entries WHERE member_id = b.member_id AND mailbox_id = b.id), 0))
+		FROM mailboxes b WHERE b.member_id = ? AND b.id = ?`, []any{memberID, mailboxID}, &modseq)
+	return modseq, err
+}
+
 // CreateMailbox creates a mailbox and the levels above it that are missing.
 // ErrExists, ErrLimit, ErrMailboxName.
 func (s *Store) CreateMailbox(ctx context.Context, memberID threading.ID, name string, use threading.SpecialUse) (threading.Mailbox, error) {

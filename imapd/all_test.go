@@ -15,15 +15,15 @@ func TestAllInASession(t *testing.T) {
 	x := newBigWith(t, 8, store.Options{All: true})
 	s := x.session()
 	s.prepareAll()
-	list, err := s.List("", []string{"*"}, &imap.ListOptions{ReturnSpecialUse: true})
+	list, err := s.List("", []string{"*"}, &imap.ListOptions{ReturnSpecialUse: true}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := slices.IndexFunc(list, func(d imap.ListData) bool { return d.Mailbox == "All" })
+	at := slices.IndexFunc(list, func(d Listed) bool { return d.Mailbox == "All" })
 	if at < 0 || !slices.Contains(list[at].Attrs, imap.MailboxAttrAll) {
 		t.Fatalf("LIST tells %+v", list)
 	}
-	if d, err := s.Select("All", false); err != nil || d.NumMessages != 8 {
+	if d, err := s.Select("All", SelectOptions{}); err != nil || d.NumMessages != 8 {
 		t.Fatalf("%+v, %v", d, err)
 	}
 
@@ -36,31 +36,32 @@ func TestAllInASession(t *testing.T) {
 	if err != nil || len(updates) != 2 || updates[0].Fetch == nil || updates[0].Fetch.Seq != 3 || updates[1].Exists != 9 {
 		t.Errorf("told %+v, %v", updates, err)
 	}
-	threads, err := s.Thread(false, "REFS", &imap.SearchCriteria{})
+	threads, err := s.Thread(false, "REFS", &Criteria{})
 	if got := string(AppendThreads(nil, threads)); err != nil || got != "(1 2 3 4)(5 6 7 8)(9)" {
 		t.Errorf("threads %s, %v", got, err)
 	}
 
 	header, text := x.message(9)
-	_, err = s.Append("All", strings.NewReader(string(header)+text), int64(len(header)+len(text)), nil, s.checked)
+	err = appendOne(s, "All", strings.NewReader(string(header)+text), int64(len(header)+len(text)), s.checked)
 	refused(t, "APPEND", err, imap.ResponseCodeCannot)
 	_, err = s.Expunge(nil)
 	refused(t, "EXPUNGE", err, imap.ResponseCodeCannot)
 	_, _, err = s.Copy(imap.SeqSetNum(1), "Trash", true)
 	refused(t, "MOVE", err, imap.ResponseCodeCannot)
 	refused(t, "DELETE", s.Delete("All"), imap.ResponseCodeCannot)
-	refused(t, "CREATE with \\All", s.Create("Every", &imap.CreateOptions{SpecialUse: []imap.MailboxAttr{imap.MailboxAttrAll}}), codeUseAttr)
-	if err := s.Store(imap.SeqSetNum(1), &imap.StoreFlags{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagDeleted, imap.FlagFlagged}}, func(FlagsUpdate) error { return nil }); err != nil {
+	_, err = s.Create("Every", &imap.CreateOptions{SpecialUse: []imap.MailboxAttr{imap.MailboxAttrAll}})
+	refused(t, "CREATE with \\All", err, codeUseAttr)
+	if _, err := s.Store(imap.SeqSetNum(1), &imap.StoreFlags{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagDeleted, imap.FlagFlagged}}, StoreOptions{}, func(FlagsUpdate) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.CloseMailbox(); err != nil {
 		t.Errorf("CLOSE: %v", err)
 	}
-	if d, err := s.Select("INBOX", false); err != nil || d.NumMessages != 9 {
+	if d, err := s.Select("INBOX", SelectOptions{}); err != nil || d.NumMessages != 9 {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	found, err := s.Search(true, &imap.SearchCriteria{Flag: []imap.Flag{imap.FlagFlagged}, NotFlag: []imap.Flag{imap.FlagDeleted}}, &imap.SearchOptions{})
-	if err != nil || found.Count != 1 {
-		t.Errorf("INBOX has %d that were flagged in All, %v", found.Count, err)
+	found, err := s.Search(plain(imap.SearchCriteria{Flag: []imap.Flag{imap.FlagFlagged}, NotFlag: []imap.Flag{imap.FlagDeleted}}), nil)
+	if err != nil || len(found.UIDs) != 1 {
+		t.Errorf("INBOX has %d that were flagged in All, %v", len(found.UIDs), err)
 	}
 }

@@ -18,49 +18,123 @@ import (
 // maxHeader bounds the header block of a message that is appended, in octets.
 const maxHeader = 256 << 10
 
-// Append puts a client's message of size octets into a mailbox. It is streamed
-// into the store; line ends become CRLF and NULs go (see wellFormed). A message
-// that breaks off before its end is not stored.
-func (s *Session) Append(name string, r io.Reader, size int64, flags []imap.Flag, at time.Time) (*imap.AppendData, error) {
-	if size > s.srv.o.MaxMessageSize {
-		return nil, no(imap.ResponseCodeTooBig, "The message is larger than this server takes.")
-	}
-	bits, keywords, err := parseFlags(flags)
-	if err != nil {
-		return nil, err
-	}
+// Append is messages on their way into a mailbox. It is used by one goroutine
+// and must be ended by Commit or Discard.
+type Append struct {
+	s     *Session
+	mb    threading.Mailbox
+	items []store.NewItem
+	body  []*store.BodyWriter
+}
+
+// Appended is where the messages are.
+type Appended struct {
+	UIDValidity uint32
+	UIDs        []uint32
+}
+
+// maxAppend bounds the messages of one MULTIAPPEND.
+const maxAppend = 1000
+
+// BeginAppend begins to append to a mailbox.
+func (s *Session) BeginAppend(name string) (*Append, error) {
 	mb, err := s.store().Mailbox(s.ctx, s.member.ID, name)
 	if err != nil {
 		return nil, answer(err, imap.ResponseCodeTryCreate)
 	}
+	if mb.Use == threading.UseAll {
+		return nil, answer(store.ErrAllMailbox, imap.ResponseCodeTryCreate)
+	}
+	return &Append{s: s, mb: mb}, nil
+}
+
+// Check says whether one more message of size octets, with these flags, may be
+// added: before it is read.
+func (a *Append) Check(size int64, flags []imap.Flag) error {
+	if size > a.s.srv.o.MaxMessageSize {
+		return no(imap.ResponseCodeTooBig, "The message is larger than this server takes.")
+	}
+	if len(a.items) == maxAppend {
+		return no(imap.ResponseCodeLimit, "There are too many messages in one APPEND.")
+	}
+	_, _, err := parseFlags(flags)
+	return err
+}
+
+// Add reads a message of size octets. It is streamed into the store; line ends
+// become CRLF and NULs 0x80 (see wellFormed).
+func (a *Append) Add(r io.Reader, size int64, flags []imap.Flag, at time.Time) error {
+	if err := a.Check(size, flags); err != nil {
+		return err
+	}
+	bits, keywords, err := parseFlags(flags)
+	if err != nil {
+		return err
+	}
 	src := bufio.NewReaderSize(&wellFormed{r: bufio.NewReader(&exactly{r: r, left: size})}, 8<<10)
 	header, err := readHeader(src)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	body := s.store().NewBody(s.ctx)
-	defer body.Discard()
+	body := a.s.store().NewBody(a.s.ctx)
+	a.body = append(a.body, body)
 	content, err := mimetree.Read(header, io.TeeReader(src, body))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	b, err := body.Finish()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	b.Content = content
 	it := store.NewItem{Header: header, Body: b, Flags: bits, Keywords: keywords, SavedAt: at}
-	if mb.Use == threading.UseSent {
+	if a.mb.Use == threading.UseSent {
 		value, _ := mimetree.Field(header, "Message-ID")
 		if ids := messageIDs(value); len(ids) > 0 {
-			it.ClientID = seal.ClientID(s.store().Keyring(), s.member.ID, ids[0])
+			it.ClientID = seal.ClientID(a.s.store().Keyring(), a.s.member.ID, ids[0])
 		}
 	}
-	validity, uid, err := s.store().Append(s.ctx, s.member.ID, mb.ID, it)
+	a.items = append(a.items, it)
+	return nil
+}
+
+// Commit stores the messages, all or none.
+func (a *Append) Commit() (*Appended, error) {
+	defer a.Discard()
+	validity, uids, err := a.s.store().AppendAll(a.s.ctx, a.s.member.ID, a.mb.ID, a.items)
 	if err != nil {
 		return nil, answer(err, imap.ResponseCodeTryCreate)
 	}
-	return &imap.AppendData{UIDValidity: validity, UID: imap.UID(uid)}, nil
+	return &Appended{UIDValidity: validity, UIDs: uids}, nil
+}
+
+// Replace stores the message in place of one of the selected mailbox, in one
+// step (RFC 8508), and returns what the client is to be told of that.
+func (a *Append) Replace(set imap.NumSet) (*Appended, []Update, error) {
+	defer a.Discard()
+	s := a.s
+	if err := s.writable(); err != nil {
+		return nil, nil, err
+	}
+	old := s.Nums(s.uids(set))
+	if len(old) != 1 {
+		return nil, nil, no(imap.ResponseCodeNonExistent, "The message that is to be replaced is not there.")
+	}
+	validity, uids, _, err := s.store().Replace(s.ctx, s.member.ID, s.box.ID, old[0], a.mb.ID, a.items)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil, no(imap.ResponseCodeNonExistent, "The message that is to be replaced is gone.")
+	} else if err != nil {
+		return nil, nil, answer(err, imap.ResponseCodeTryCreate)
+	}
+	return &Appended{UIDValidity: validity, UIDs: uids}, s.forget(old), nil
+}
+
+// Discard gives up what was not committed.
+func (a *Append) Discard() {
+	for _, b := range a.body {
+		b.Discard()
+	}
+	a.body, a.items = nil, nil
 }
 
 // readHeader reads up to and including the empty line. A message without one

@@ -29,12 +29,12 @@ func BenchmarkSearch100k(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
-				d, err := s.Search(true, c.criteria, &imap.SearchOptions{})
+				d, err := s.Search(plain(*c.criteria), nil)
 				if err != nil {
 					b.Fatal(err)
 				}
-				if d.Count != c.found {
-					b.Fatalf("%d found, want %d", d.Count, c.found)
+				if len(d.UIDs) != int(c.found) {
+					b.Fatalf("%d found, want %d", len(d.UIDs), c.found)
 				}
 			}
 		})
@@ -49,8 +49,8 @@ func BenchmarkSort100k(b *testing.B) {
 	for _, by := range [][]SortCriterion{{{Key: "ARRIVAL", Reverse: true}}, {{Key: "DATE"}}, {{Key: "SUBJECT"}, {Key: "DATE"}}, {{Key: "DISPLAYFROM"}, {Key: "SIZE"}}} {
 		b.Run("SORT "+by[0].Key, func(b *testing.B) {
 			for b.Loop() {
-				if got, err := s.Sort(true, by, &imap.SearchCriteria{}); err != nil || len(got) != 100_000 {
-					b.Fatal(len(got), err)
+				if got, err := s.Sort(by, &Criteria{}); err != nil || len(got.UIDs) != 100_000 {
+					b.Fatal(len(got.UIDs), err)
 				}
 			}
 		})
@@ -58,7 +58,7 @@ func BenchmarkSort100k(b *testing.B) {
 	for _, algorithm := range []imap.ThreadAlgorithm{imap.ThreadReferences, threadRefs, imap.ThreadOrderedSubject} {
 		b.Run("THREAD "+string(algorithm), func(b *testing.B) {
 			for b.Loop() {
-				if got, err := s.Thread(true, algorithm, &imap.SearchCriteria{}); err != nil || len(got) != 25_000 {
+				if got, err := s.Thread(true, algorithm, &Criteria{}); err != nil || len(got) != 25_000 {
 					b.Fatal(len(got), err)
 				}
 			}

@@ -64,7 +64,7 @@ func (b *big) session() *Session {
 	s := New(Options{Store: b.store, MaxMessageSize: 1 << 20}).NewSession(netip.Addr{})
 	s.member, s.checked, s.feed = b.tess, time.Now(), b.store.Subscribe(b.tess.ID)
 	b.Cleanup(s.Close)
-	if _, err := s.Select(threading.Inbox, false); err != nil {
+	if _, err := s.Select(threading.Inbox, SelectOptions{}); err != nil {
 		b.Fatal(err)
 	}
 	return s

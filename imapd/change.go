@@ -13,31 +13,45 @@ var storeOps = map[imap.StoreFlagsOp]threading.FlagOp{
 	imap.StoreFlagsSet: threading.FlagsReplace, imap.StoreFlagsAdd: threading.FlagsAdd, imap.StoreFlagsDel: threading.FlagsRemove,
 }
 
+// StoreOptions are those of STORE.
+type StoreOptions struct {
+	UnchangedSince *uint64 // RFC 7162 section 3.1.3
+	// ModSeqs: the client is told of mod-sequences, also where the change is
+	// silent.
+	ModSeqs bool
+}
+
 // Store changes flags and calls tell for each message in the set, with its
 // flags as they are then; with change.Silent only for those that another
-// session changed as well (RFC 9051 section 6.4.6).
-func (s *Session) Store(set imap.NumSet, change *imap.StoreFlags, tell func(FlagsUpdate) error) error {
+// session changed as well (RFC 9051 section 6.4.6). It returns the UIDs that
+// were left alone because they changed since.
+func (s *Session) Store(set imap.NumSet, change *imap.StoreFlags, o StoreOptions, tell func(FlagsUpdate) error) (modified threading.UIDSet, err error) {
 	if err := s.writable(); err != nil {
-		return err
+		return nil, err
 	}
 	flags, keywords, err := parseFlags(change.Flags)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	uids := s.uids(set)
 	if len(uids) == 0 {
-		return nil
+		return nil, nil
 	}
 	op := storeOps[change.Op]
 	expected := map[uint32]threading.Entry{}
 	if change.Silent {
 		if expected, err = s.expect(uids, op, flags, keywords); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	entries, err := s.store().StoreFlags(s.ctx, s.member.ID, s.box.ID, uids, op, flags, keywords)
+	var entries []threading.Entry
+	if o.UnchangedSince != nil {
+		entries, modified, err = s.store().StoreFlagsUnchanged(s.ctx, s.member.ID, s.box.ID, uids, *o.UnchangedSince, op, flags, keywords)
+	} else {
+		entries, err = s.store().StoreFlags(s.ctx, s.member.ID, s.box.ID, uids, op, flags, keywords)
+	}
 	if err != nil {
-		return answer(err, imap.ResponseCodeNonExistent)
+		return nil, answer(err, imap.ResponseCodeNonExistent)
 	}
 	for i := range entries {
 		e := &entries[i]
@@ -45,15 +59,37 @@ func (s *Session) Store(set imap.NumSet, change *imap.StoreFlags, tell func(Flag
 		if seq == 0 {
 			continue
 		}
+		before := s.box.modseq
 		s.box.tell(e)
-		if x, ok := expected[e.UID]; ok && x.Flags == e.Flags && slices.Equal(x.Keywords, e.Keywords) {
+		u := FlagsUpdate{Seq: seq, UID: imap.UID(e.UID), ModSeq: e.ModSeq}
+		if x, ok := expected[e.UID]; !ok || x.Flags != e.Flags || !slices.Equal(x.Keywords, e.Keywords) {
+			u.Flags = s.flags(e)
+		} else if !o.ModSeqs || e.ModSeq <= before {
 			continue
 		}
-		if err := tell(FlagsUpdate{Seq: seq, UID: imap.UID(e.UID), Flags: flagsOf(e.Flags, e.Keywords)}); err != nil {
-			return err
+		if err := tell(u); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return modified, nil
+}
+
+// Seqs are the sequence numbers of UIDs that the client knows.
+func (s *Session) Seqs(set threading.UIDSet) (seqs []uint32) {
+	for _, r := range set {
+		for i, _ := slices.BinarySearch(s.box.uids, r.First); i < len(s.box.uids) && s.box.uids[i] <= r.Last; i++ {
+			seqs = append(seqs, uint32(i+1))
+		}
+	}
+	return seqs
+}
+
+// Nums are the UIDs of a set that the client knows.
+func (s *Session) Nums(set threading.UIDSet) (uids []uint32) {
+	for _, seq := range s.Seqs(set) {
+		uids = append(uids, s.box.uids[seq-1])
+	}
+	return uids
 }
 
 // expect returns the flags that a client will believe the messages to have
@@ -83,8 +119,8 @@ func (s *Session) CloseMailbox() error {
 }
 
 // Expunge removes the messages with \Deleted (of the set; nil: of all) and
-// returns their sequence numbers in the order in which they are to be told.
-func (s *Session) Expunge(set *imap.UIDSet) ([]uint32, error) {
+// returns them in the order in which they are to be told.
+func (s *Session) Expunge(set *imap.UIDSet) ([]Update, error) {
 	if err := s.writable(); err != nil {
 		return nil, err
 	}
@@ -104,17 +140,15 @@ func (s *Session) Expunge(set *imap.UIDSet) ([]uint32, error) {
 	return s.forget(gone), nil
 }
 
-// forget removes UIDs that the client is being told of, and returns their
-// sequence numbers.
-func (s *Session) forget(gone []uint32) []uint32 {
+// forget removes UIDs, and returns what the client is to be told.
+func (s *Session) forget(gone []uint32) []Update {
 	s.box.gone = append(s.box.gone, gone...)
 	return s.box.expunge()
 }
 
 // Copy copies messages into another mailbox; move takes them away here, and
-// returns the sequence numbers that they had. The result is nil if there was
-// nothing to copy.
-func (s *Session) Copy(set imap.NumSet, dest string, move bool) (*imap.CopyData, []uint32, error) {
+// returns what to tell of that. The result is nil if there was nothing to copy.
+func (s *Session) Copy(set imap.NumSet, dest string, move bool) (*imap.CopyData, []Update, error) {
 	if move {
 		if err := s.writable(); err != nil {
 			return nil, nil, err

@@ -9,8 +9,23 @@ import (
 
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/mimetree"
+	"github.com/stagedoor/stagedoor/threading/seal"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
+
+// Criteria are what SEARCH looks for: go-imap's, and the keys of extensions that
+// it has no words for. All of them must match.
+type Criteria struct {
+	imap.SearchCriteria
+	Nots []Criteria
+	Ors  [][2]Criteria
+	// NotBefore and NotAfter bound INTERNALDATE to the second, both included (RFC
+	// 5032: YOUNGER and OLDER). Zero: any.
+	NotBefore, NotAfter time.Time
+	// SavedSince and SavedBefore are days of SAVEDATE (RFC 8514 section 4.3).
+	SavedSince, SavedBefore time.Time
+	EmailIDs, ThreadIDs     []string // RFC 8474 section 6
+}
 
 // maxCriteria bounds how deep a search is nested.
 const maxCriteria = 100
@@ -24,7 +39,12 @@ type query struct {
 	larger, smaller       int64     // octets; zero: any
 	flags, notFlags       []imap.Flag
 	headers               []field
-	body, text            []string // folded
+	body, text            []string  // folded
+	notBefore, notAfter   time.Time // of INTERNALDATE; zero: any
+	placedSince           time.Time // days of SAVEDATE; zero: any
+	placedBefore          time.Time
+	modseq                uint64         // at least; zero: any
+	items, threads        []threading.ID // zero: one that there isn't
 	not                   []*query
 	or                    [][2]*query
 }
@@ -33,7 +53,7 @@ type query struct {
 type field struct{ name, value string }
 
 // compile prepares a search.
-func (s *Session) compile(c *imap.SearchCriteria, depth int) (*query, error) {
+func (s *Session) compile(c *Criteria, depth int) (*query, error) {
 	if depth > maxCriteria {
 		return nil, no(imap.ResponseCodeLimit, "The search is nested too deep.")
 	}
@@ -47,27 +67,69 @@ func (s *Session) compile(c *imap.SearchCriteria, depth int) (*query, error) {
 	for _, set := range c.UID {
 		q.sets = append(q.sets, s.uids(set))
 	}
+	s.compileRecent(q)
 	for _, h := range c.Header {
 		q.headers = append(q.headers, field{strings.ToLower(h.Key), foldNeedle(h.Value)})
 	}
-	for i := range c.Not {
-		n, err := s.compile(&c.Not[i], depth+1)
+	q.notBefore, q.notAfter, q.placedSince, q.placedBefore = c.NotBefore, c.NotAfter, day(c.SavedSince), day(c.SavedBefore)
+	if c.ModSeq != nil {
+		q.modseq = c.ModSeq.ModSeq
+	}
+	for _, id := range c.EmailIDs {
+		q.items = append(q.items, s.parseObjectID(seal.TokenItem, id))
+	}
+	for _, id := range c.ThreadIDs {
+		q.threads = append(q.threads, s.parseObjectID(seal.TokenThread, id))
+	}
+	return q, s.compileNested(q, c, depth+1)
+}
+
+// compileRecent turns \Recent into the UIDs that have it.
+func (s *Session) compileRecent(q *query) {
+	isRecent := func(f imap.Flag) bool { return strings.EqualFold(string(f), string(flagRecent)) }
+	var recent threading.UIDSet
+	if s.box != nil && !s.IMAP4rev2 {
+		recent = s.box.recent
+	}
+	if slices.ContainsFunc(q.flags, isRecent) {
+		q.flags = slices.DeleteFunc(slices.Clone(q.flags), isRecent)
+		q.sets = append(q.sets, recent)
+	}
+	if slices.ContainsFunc(q.notFlags, isRecent) {
+		q.notFlags = slices.DeleteFunc(slices.Clone(q.notFlags), isRecent)
+		if len(recent) > 0 {
+			q.not = append(q.not, &query{sets: []threading.UIDSet{recent}})
+		}
+	}
+}
+
+// compileNested prepares what is negated, and the alternatives.
+func (s *Session) compileNested(q *query, c *Criteria, depth int) error {
+	nots, ors := c.Nots, c.Ors
+	for _, n := range c.Not {
+		nots = append(nots, Criteria{SearchCriteria: n})
+	}
+	for _, pair := range c.Or {
+		ors = append(ors, [2]Criteria{{SearchCriteria: pair[0]}, {SearchCriteria: pair[1]}})
+	}
+	for i := range nots {
+		n, err := s.compile(&nots[i], depth)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		q.not = append(q.not, n)
 	}
-	for i := range c.Or {
+	for i := range ors {
 		var pair [2]*query
 		for j := range pair {
 			var err error
-			if pair[j], err = s.compile(&c.Or[i][j], depth+1); err != nil {
-				return nil, err
+			if pair[j], err = s.compile(&ors[i][j], depth); err != nil {
+				return err
 			}
 		}
 		q.or = append(q.or, pair)
 	}
-	return q, nil
+	return nil
 }
 
 func foldNeedle(text string) string { return strings.TrimSpace(threading.Fold(text)) }
@@ -90,7 +152,8 @@ func (q *query) scope() threading.UIDSet {
 
 // all reports whether everything matches.
 func (q *query) all() bool {
-	return len(q.sets)+len(q.flags)+len(q.notFlags)+len(q.headers)+len(q.body)+len(q.text)+len(q.not)+len(q.or) == 0 &&
+	return len(q.sets)+len(q.flags)+len(q.notFlags)+len(q.headers)+len(q.body)+len(q.text)+len(q.not)+len(q.or)+len(q.items)+len(q.threads) == 0 &&
+		q.notBefore.IsZero() && q.notAfter.IsZero() && q.placedSince.IsZero() && q.placedBefore.IsZero() && q.modseq == 0 &&
 		q.since.IsZero() && q.before.IsZero() && q.sentSince.IsZero() && q.sentBefore.IsZero() && q.larger == 0 && q.smaller == 0
 }
 
@@ -169,10 +232,20 @@ func (q *query) matchesEntry(m *candidate) bool {
 			return false
 		}
 	}
-	return within(day(m.SavedAt), q.since, q.before) &&
+	return within(day(m.SavedAt), q.since, q.before) && q.matchesMoment(m) && m.ModSeq >= q.modseq &&
+		!slices.ContainsFunc(q.items, func(id threading.ID) bool { return m.ItemID != id }) &&
+		!slices.ContainsFunc(q.threads, func(id threading.ID) bool { return m.ThreadID != id || id == 0 }) &&
 		(q.larger == 0 || m.Size() > q.larger) && (q.smaller == 0 || m.Size() < q.smaller) &&
 		!slices.ContainsFunc(q.flags, func(f imap.Flag) bool { return !hasFlag(&m.Entry, f) }) &&
 		!slices.ContainsFunc(q.notFlags, func(f imap.Flag) bool { return hasFlag(&m.Entry, f) })
+}
+
+// matchesMoment compares when a message was filed to the second, and the day it
+// came into its mailbox.
+func (q *query) matchesMoment(m *candidate) bool {
+	saved := m.SavedAt.Truncate(time.Second)
+	return (q.notBefore.IsZero() || !saved.Before(q.notBefore)) && (q.notAfter.IsZero() || !saved.After(q.notAfter)) &&
+		within(day(m.PlacedAt), q.placedSince, q.placedBefore)
 }
 
 // matchesSent compares the Date field. A message without one was sent on no

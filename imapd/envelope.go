@@ -1,7 +1,7 @@
 package imapd
 
 import (
-	"net/mail"
+	"mime"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -9,40 +9,33 @@ import (
 	"github.com/stagedoor/stagedoor/threading/mimetree"
 )
 
-// envelope reads the fields of a header that make an envelope (RFC 9051
-// section 7.5.2). What can't be parsed is left out.
-func envelope(header []byte) *imap.Envelope {
-	var e imap.Envelope
-	seen := map[string]bool{}
+// Envelope is a message's envelope as it stands in the header (RFC 9051 section
+// 7.5.2): unfolded, encoded words not decoded, which clients do. What is not
+// ASCII was made encoded words.
+type Envelope struct {
+	Date, Subject                      string
+	From, Sender, ReplyTo, To, Cc, Bcc []Address
+	InReplyTo, MessageID               string
+}
+
+// Address is an address, or the begin (no Host) or end (no Mailbox either) of a
+// group.
+type Address struct{ Name, Route, Mailbox, Host string }
+
+// envelope reads the fields of a header that make an envelope, each the first
+// of its name.
+func envelope(header []byte) *Envelope {
+	var e Envelope
+	texts := map[string]*string{"date": &e.Date, "subject": &e.Subject, "in-reply-to": &e.InReplyTo, "message-id": &e.MessageID}
+	lists := map[string]*[]Address{"from": &e.From, "sender": &e.Sender, "reply-to": &e.ReplyTo, "to": &e.To, "cc": &e.Cc, "bcc": &e.Bcc}
 	for name, value := range mimetree.Fields(header) {
 		name = strings.ToLower(name)
-		if seen[name] {
-			continue
-		}
-		seen[name] = true
-		switch name {
-		case "date":
-			e.Date, _ = mail.ParseDate(value)
-		case "subject":
-			e.Subject = mimetree.DecodeHeader(value)
-		case "from":
-			e.From = addresses(value)
-		case "sender":
-			e.Sender = addresses(value)
-		case "reply-to":
-			e.ReplyTo = addresses(value)
-		case "to":
-			e.To = addresses(value)
-		case "cc":
-			e.Cc = addresses(value)
-		case "bcc":
-			e.Bcc = addresses(value)
-		case "in-reply-to":
-			e.InReplyTo = messageIDs(value)
-		case "message-id":
-			if ids := messageIDs(value); len(ids) > 0 {
-				e.MessageID = ids[0]
-			}
+		if to := texts[name]; to != nil {
+			*to = ascii(value)
+			delete(texts, name)
+		} else if to := lists[name]; to != nil {
+			*to = addresses(value)
+			delete(lists, name)
 		}
 	}
 	// An absent Sender or Reply-To is From's (RFC 9051 section 7.5.2).
@@ -55,44 +48,190 @@ func envelope(header []byte) *imap.Envelope {
 	return &e
 }
 
-// maxAddresses bounds the addresses of one field in an envelope.
-const maxAddresses = 1000
-
-// addresses parses an address list; of one that can't be parsed, those entries
-// that look like an address.
-func addresses(value string) []imap.Address {
-	list, err := mail.ParseAddressList(value)
-	if err != nil {
-		list = nil
-		for part := range strings.SplitSeq(value, ",") {
-			if a := looseAddress(part); a != nil && len(list) < maxAddresses {
-				list = append(list, a)
-			}
-		}
+// EnvelopeOf is a nested message's envelope.
+func EnvelopeOf(e *imap.Envelope) *Envelope {
+	if e == nil {
+		return &Envelope{}
 	}
-	out := make([]imap.Address, 0, len(list))
-	for _, a := range list[:min(len(list), maxAddresses)] {
-		at := strings.LastIndexByte(a.Address, '@')
-		if at < 0 {
-			continue
+	of := func(list []imap.Address) (out []Address) {
+		for _, a := range list {
+			out = append(out, Address{Name: a.Name, Mailbox: a.Mailbox, Host: a.Host})
 		}
-		out = append(out, imap.Address{Name: mimetree.DecodeHeader(a.Name), Mailbox: a.Address[:at], Host: a.Address[at+1:]})
+		return out
+	}
+	out := &Envelope{Subject: e.Subject, From: of(e.From), Sender: of(e.Sender), ReplyTo: of(e.ReplyTo), To: of(e.To), Cc: of(e.Cc), Bcc: of(e.Bcc),
+		InReplyTo: strings.Join(e.InReplyTo, " "), MessageID: e.MessageID}
+	if !e.Date.IsZero() {
+		out.Date = e.Date.Format("Mon, 02 Jan 2006 15:04:05 -0700")
 	}
 	return out
 }
 
-// looseAddress reads "anything <a@b>" or "a@b".
-func looseAddress(s string) *mail.Address {
-	name, rest, ok := strings.Cut(s, "<")
-	addr, _, _ := strings.Cut(rest, ">")
-	if !ok {
-		name, addr = "", s
+// ascii makes encoded words of what is not ASCII, and drops controls.
+func ascii(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c >= 0x80 {
+			return mime.QEncoding.Encode("utf-8", printable(mimetree.DecodeHeader(s)))
+		} else if c < ' ' || c == 0x7f {
+			return ascii(printable(s))
+		}
 	}
-	addr = strings.TrimSpace(addr)
-	if at := strings.LastIndexByte(addr, '@'); at < 1 || at == len(addr)-1 || strings.ContainsAny(addr, " \t\"<>") {
-		return nil
+	return s
+}
+
+// maxAddresses bounds the addresses of one field in an envelope.
+const maxAddresses = 1000
+
+// addresses reads an address list of RFC 5322 section 3.4, with the routes of
+// section 4.4. It takes what it finds: an entry without an address is left out.
+func addresses(value string) []Address {
+	p := addressReader{s: value}
+	var list []Address
+	group := false
+	for len(list) < maxAddresses {
+		a, end := p.next()
+		switch {
+		case end == ':' && !group:
+			group = true
+			list = append(list, Address{Mailbox: ascii(a.Name)})
+		case a.Mailbox != "" && a.Host != "":
+			a.Name, a.Route, a.Mailbox, a.Host = ascii(a.Name), ascii(a.Route), ascii(a.Mailbox), ascii(a.Host)
+			list = append(list, a)
+		}
+		if end == ';' && group || end == 0 && group {
+			group = false
+			list = append(list, Address{})
+		}
+		if end == 0 {
+			break
+		}
 	}
-	return &mail.Address{Name: strings.Trim(strings.TrimSpace(name), `"`), Address: addr}
+	return list
+}
+
+// addressReader reads an address list from left to right.
+type addressReader struct {
+	s string
+	i int
+}
+
+// next reads one entry, and returns what ended it: a comma, the colon after a
+// group's name, its semicolon, or 0 at the end of all.
+func (p *addressReader) next() (a Address, end byte) {
+	var phrase []string // words outside of brackets
+	comment := ""
+	for p.i < len(p.s) {
+		switch c := p.s[p.i]; c {
+		case ' ', '\t', '\r', '\n':
+			p.i++
+			if n := len(phrase); n > 0 && phrase[n-1] != " " {
+				phrase = append(phrase, " ")
+			}
+		case '(':
+			comment = p.comment()
+		case '"':
+			phrase = append(phrase, p.quoted())
+		case '<':
+			p.i++
+			a.Route, a.Mailbox, a.Host = p.angle()
+			a.Name = strings.TrimSpace(strings.Join(phrase, ""))
+			phrase = nil
+		case ',', ';':
+			p.i++
+			return bare(a, phrase, comment), c
+		case ':':
+			p.i++
+			return Address{Name: strings.TrimSpace(strings.Join(phrase, ""))}, c
+		default:
+			start := p.i
+			for p.i < len(p.s) && !strings.ContainsRune(" \t\r\n(\"<,;:", rune(p.s[p.i])) {
+				p.i++
+			}
+			phrase = append(phrase, p.s[start:p.i])
+		}
+	}
+	return bare(a, phrase, comment), 0
+}
+
+// bare is an address that stands without brackets, with its comment for a name.
+func bare(a Address, phrase []string, comment string) Address {
+	if a.Mailbox != "" {
+		if a.Name == "" {
+			a.Name = comment
+		}
+		return a
+	}
+	text := strings.TrimSpace(strings.Join(phrase, ""))
+	if at := strings.LastIndexByte(text, '@'); at > 0 && !strings.ContainsAny(text, " \t") {
+		return Address{Name: comment, Mailbox: text[:at], Host: text[at+1:]}
+	}
+	return Address{}
+}
+
+// comment reads a comment, which may be nested, and returns what it says.
+func (p *addressReader) comment() string {
+	var out []byte
+	for depth := 0; p.i < len(p.s); p.i++ {
+		switch c := p.s[p.i]; {
+		case c == '\\' && p.i+1 < len(p.s):
+			p.i++
+			out = append(out, p.s[p.i])
+		case c == '(':
+			if depth++; depth > 1 {
+				out = append(out, c)
+			}
+		case c == ')':
+			if depth--; depth == 0 {
+				p.i++
+				return strings.TrimSpace(string(out))
+			}
+			out = append(out, c)
+		default:
+			out = append(out, c)
+		}
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// quoted reads a quoted string and returns what it says.
+func (p *addressReader) quoted() string {
+	var out []byte
+	for p.i++; p.i < len(p.s); p.i++ {
+		switch c := p.s[p.i]; {
+		case c == '\\' && p.i+1 < len(p.s):
+			p.i++
+			out = append(out, p.s[p.i])
+		case c == '"':
+			p.i++
+			return string(out)
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}
+
+// angle reads what stands between < and >.
+func (p *addressReader) angle() (route, mailbox, host string) {
+	end := strings.IndexByte(p.s[p.i:], '>')
+	text := p.s[p.i:]
+	if end >= 0 {
+		text = text[:end]
+		p.i += end + 1
+	} else {
+		p.i = len(p.s)
+	}
+	text = strings.TrimSpace(text)
+	if strings.HasPrefix(text, "@") {
+		if r, rest, ok := strings.Cut(text, ":"); ok {
+			route, text = r, rest
+		}
+	}
+	at := strings.LastIndexByte(text, '@')
+	if at < 1 || at == len(text)-1 {
+		return "", "", ""
+	}
+	return route, strings.Trim(text[:at], `"`), text[at+1:]
 }
 
 // messageIDs returns the msg-ids of a value, without angle brackets.

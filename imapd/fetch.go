@@ -33,7 +33,7 @@ func (m *Message) UID() imap.UID { return imap.UID(m.entry.UID) }
 // Flags are the message's flags. The client is taken to be told of them.
 func (m *Message) Flags() []imap.Flag {
 	m.s.box.tell(&m.entry)
-	return flagsOf(m.entry.Flags, m.entry.Keywords)
+	return m.s.flags(&m.entry)
 }
 
 // Size is RFC822.SIZE, in octets.
@@ -42,22 +42,48 @@ func (m *Message) Size() int64 { return m.entry.Size() }
 // InternalDate is when the message was filed, or the date it was appended with.
 func (m *Message) InternalDate() time.Time { return m.entry.SavedAt }
 
+// FetchOptions are go-imap's, and the items of extensions that it has no words
+// for. What they are is read by the methods of Message.
+type FetchOptions struct {
+	imap.FetchOptions
+	EmailID, ThreadID bool // RFC 8474
+	SaveDate          bool // RFC 8514
+	Preview           bool // RFC 8970
+	// Partial keeps a part of the messages that the set names (RFC 9394).
+	Partial func(uids []uint32) []uint32
+}
+
 // Fetch calls f for each message in the set that the client knows, by
-// ascending number. Where an item sets \Seen, the messages get it first, unless
+// ascending number; with ChangedSince only for those that changed, which are
+// found without looking at the others. Where an item sets \Seen, the messages get it first, unless
 // the mailbox is open for reading only.
-func (s *Session) Fetch(set imap.NumSet, o *imap.FetchOptions, f func(*Message) error) error {
+func (s *Session) Fetch(set imap.NumSet, o *FetchOptions, f func(*Message) error) error {
 	uids := s.uids(set)
+	if o.Partial != nil {
+		uids = threading.UIDsOf(o.Partial(s.Nums(uids)))
+	}
+	if o.ChangedSince > 0 && len(uids) > 0 {
+		ch, err := s.changesSince(o.ChangedSince)
+		if err != nil {
+			return err
+		}
+		changed := make([]uint32, len(ch.Entries))
+		for i := range ch.Entries {
+			changed[i] = ch.Entries[i].UID
+		}
+		uids = uids.Intersect(threading.UIDsOf(changed))
+	}
 	if len(uids) == 0 {
 		return nil
 	}
 	var changed map[uint32]bool
-	if marksSeen(o) && !s.box.readOnly {
+	if marksSeen(&o.FetchOptions) && !s.box.readOnly {
 		var err error
 		if changed, err = s.markSeen(uids); err != nil {
 			return err
 		}
 	}
-	return s.scan(uids, store.Want{Header: wantsHeader(o)}, func(x *store.Scanned) error {
+	return s.scan(uids, store.Want{Header: wantsHeader(&o.FetchOptions)}, func(x *store.Scanned) error {
 		return f(&Message{s: s, Seq: s.box.seq(x.UID), entry: x.Entry, head: x.Header, FlagsChanged: changed[x.UID]})
 	})
 }
@@ -138,10 +164,22 @@ func (m *Message) bodyBytes(from, to int64) ([]byte, error) {
 }
 
 // Envelope is the message's envelope (RFC 9051 section 7.5.2).
-func (m *Message) Envelope() (*imap.Envelope, error) {
+func (m *Message) Envelope() (*Envelope, error) {
 	h, err := m.header()
 	if err != nil {
 		return nil, err
 	}
 	return envelope(h), nil
+}
+
+// Vanished returns what is gone of a set of UIDs since a mod-sequence (RFC 7162
+// section 3.2.6).
+func (s *Session) Vanished(set imap.UIDSet, since uint64) (threading.UIDSet, error) {
+	known := threading.UIDSet{}
+	for _, r := range set {
+		first, last := ordered(uint32(r.Start), uint32(r.Stop), s.box.UIDNext-1)
+		known = append(known, threading.UIDRange{First: first, Last: last})
+	}
+	gone, _, err := s.changedSince(normalize(known), since)
+	return gone, err
 }

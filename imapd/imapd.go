@@ -48,6 +48,9 @@ type Options struct {
 	Login             *login.Authenticator
 	MaxMessageSize    int64 // of APPEND, in octets
 	SessionsPerMember int   // signed-in sessions at once; zero: 50
+	// Bearer returns the handle of the member that an OAuth token is for (RFC
+	// 7628), or login.ErrDenied. nil: tokens are not taken.
+	Bearer func(ctx context.Context, token string) (handle string, err error)
 	// RecheckEvery is how often a session looks whether its member may still
 	// sign in. Zero: 5 minutes.
 	RecheckEvery time.Duration
@@ -62,6 +65,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[threading.ID]int
+	recent   map[threading.ID]uint32 // by mailbox: see recent.go
 }
 
 // New returns a Server.
@@ -75,7 +79,7 @@ func New(o Options) *Server {
 	if o.RecheckEvery == 0 {
 		o.RecheckEvery = 5 * time.Minute
 	}
-	return &Server{o: o, polls: make(chan struct{}, maxPolls), sorts: make(chan struct{}, maxSorts), sessions: map[threading.ID]int{}}
+	return &Server{o: o, polls: make(chan struct{}, maxPolls), sorts: make(chan struct{}, maxSorts), sessions: map[threading.ID]int{}, recent: map[threading.ID]uint32{}}
 }
 
 // MaxMessageSize is the largest message that APPEND takes, in octets.
@@ -96,6 +100,8 @@ type Session struct {
 	closing sync.Once
 
 	box *selected // nil: no mailbox is selected
+	// IMAP4rev2 is set once the client enabled it: it knows no \Recent.
+	IMAP4rev2 bool
 	// searchResult is what "$" stands for (RFC 5182).
 	searchResult threading.UIDSet
 }
@@ -104,39 +110,6 @@ type Session struct {
 func (srv *Server) NewSession(ip netip.Addr) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Session{srv: srv, ctx: ctx, cancel: cancel, ip: ip}
-}
-
-// Login signs a member in.
-func (s *Session) Login(name, password string) error {
-	var m threading.Member
-	err := aside(func() (err error) {
-		m, err = s.srv.o.Login.Verify(s.ctx, name, password, s.ip)
-		return err
-	})
-	switch {
-	case errors.Is(err, login.ErrDenied):
-		return no(imap.ResponseCodeAuthenticationFailed, "The user name or password is wrong.")
-	case err != nil:
-		if !errors.Is(err, login.ErrBusy) && s.ctx.Err() == nil {
-			s.srv.o.Logger.Error("can't verify a sign-in", "error", err)
-		}
-		return no(imap.ResponseCodeUnavailable, "Signing in is not possible right now. Please try again in a moment.")
-	}
-	s.srv.mu.Lock()
-	full := s.srv.sessions[m.ID] >= s.srv.o.SessionsPerMember
-	if !full {
-		s.srv.sessions[m.ID]++
-	}
-	s.srv.mu.Unlock()
-	if full {
-		return no(imap.ResponseCodeLimit, "Too many connections of yours are open. Close one of your mail programs.")
-	}
-	s.member, s.checked = m, time.Now()
-	return aside(func() error {
-		s.feed = s.store().Subscribe(m.ID)
-		s.prepareAll()
-		return nil
-	})
 }
 
 // ErrSignedOut ends a session: its member was suspended or removed.
@@ -162,6 +135,7 @@ func (s *Session) Close() {
 		if s.feed == nil {
 			return
 		}
+		s.noteRecent()
 		s.feed.Close()
 		s.srv.mu.Lock()
 		defer s.srv.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/seal"
 )
 
 // useAttrs are the attributes of special uses (RFC 6154 section 2).
@@ -14,22 +15,41 @@ var useAttrs = map[threading.SpecialUse]imap.MailboxAttr{
 	threading.UseTrash: imap.MailboxAttrTrash, threading.UseJunk: imap.MailboxAttrJunk, threading.UseAll: imap.MailboxAttrAll,
 }
 
-// List returns the mailboxes that match, with what the options ask for.
-func (s *Session) List(ref string, patterns []string, o *imap.ListOptions) ([]imap.ListData, error) {
+// StatusItems are what STATUS asks for.
+type StatusItems struct {
+	imap.StatusOptions
+	MailboxID bool // RFC 8474 section 4.3
+}
+
+// Status is what STATUS tells.
+type Status struct {
+	imap.StatusData
+	MailboxID string
+}
+
+// Listed is a mailbox in a list.
+type Listed struct {
+	imap.ListData
+	Status *Status // nil: not asked for
+}
+
+// List returns the mailboxes that match, with what the options ask for; a
+// status in place of go-imap's.
+func (s *Session) List(ref string, patterns []string, o *imap.ListOptions, status *StatusItems) ([]Listed, error) {
 	if len(patterns) == 0 || len(patterns) == 1 && patterns[0] == "" {
 		// The hierarchy's separator is asked for (RFC 9051 section 6.3.9).
-		return []imap.ListData{{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delim: threading.HierarchySep}}, nil
+		return []Listed{{ListData: imap.ListData{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delim: threading.HierarchySep}}}, nil
 	}
 	all, err := s.store().Mailboxes(s.ctx, s.member.ID)
 	if err != nil {
 		return nil, err
 	}
-	var out []imap.ListData
+	var out []Listed
 	for i, mb := range all {
 		if !matchesAny(ref, patterns, mb.Name) {
 			continue
 		}
-		d := imap.ListData{Delim: threading.HierarchySep, Mailbox: mb.Name}
+		d := Listed{ListData: imap.ListData{Delim: threading.HierarchySep, Mailbox: mb.Name}}
 		children, subscribedBelow := below(all, i)
 		use := useAttrs[mb.Use]
 		if o.SelectSubscribed && !mb.Subscribed {
@@ -54,8 +74,8 @@ func (s *Session) List(ref string, patterns []string, o *imap.ListOptions) ([]im
 		if use != "" {
 			d.Attrs = append(d.Attrs, use)
 		}
-		if o.ReturnStatus != nil {
-			if d.Status, err = s.status(mb, o.ReturnStatus); err != nil {
+		if status != nil {
+			if d.Status, err = s.status(mb, status); err != nil {
 				return nil, err
 			}
 		}
@@ -112,7 +132,7 @@ func matches(pattern, name string) bool {
 }
 
 // Status returns a mailbox's counts.
-func (s *Session) Status(name string, o *imap.StatusOptions) (*imap.StatusData, error) {
+func (s *Session) Status(name string, o *StatusItems) (*Status, error) {
 	mb, err := s.store().Mailbox(s.ctx, s.member.ID, name)
 	if err != nil {
 		return nil, answer(err, imap.ResponseCodeNonExistent)
@@ -120,20 +140,30 @@ func (s *Session) Status(name string, o *imap.StatusOptions) (*imap.StatusData, 
 	return s.status(mb, o)
 }
 
-func (s *Session) status(mb threading.Mailbox, o *imap.StatusOptions) (*imap.StatusData, error) {
-	if o.DeletedStorage || o.HighestModSeq {
-		return nil, bad("This server doesn't know that STATUS item.") // belongs to extensions that it doesn't announce
-	}
+func (s *Session) status(mb threading.Mailbox, o *StatusItems) (*Status, error) {
 	st, err := s.store().MailboxStatus(s.ctx, s.member.ID, mb.ID)
 	if err != nil {
 		return nil, answer(err, imap.ResponseCodeNonExistent)
 	}
-	d := &imap.StatusData{Mailbox: mb.Name, UIDNext: imap.UID(st.UIDNext), UIDValidity: st.UIDValidity}
+	d := &Status{StatusData: imap.StatusData{Mailbox: mb.Name, UIDNext: imap.UID(st.UIDNext), UIDValidity: st.UIDValidity}}
+	if o.MailboxID {
+		d.MailboxID = s.objectID(seal.TokenMailbox, mb.ID)
+	}
+	if o.HighestModSeq {
+		d.HighestModSeq = max(1, st.HighestModSeq)
+	}
+	if o.DeletedStorage {
+		d.DeletedStorage = &st.DeletedSize
+	}
 	if o.NumMessages {
 		d.NumMessages = &st.Messages
 	}
 	if o.NumRecent {
-		d.NumRecent = new(uint32)
+		n, err := s.store().CountFrom(s.ctx, s.member.ID, mb.ID, s.recentFrom(&st.Mailbox))
+		if err != nil {
+			return nil, err
+		}
+		d.NumRecent = &n
 	}
 	if o.NumUnseen {
 		d.NumUnseen = &st.Unseen
@@ -151,17 +181,21 @@ func (s *Session) status(mb threading.Mailbox, o *imap.StatusOptions) (*imap.Sta
 	return d, nil
 }
 
-// Create makes a mailbox, with at most one special use (RFC 6154 section 3).
-func (s *Session) Create(name string, o *imap.CreateOptions) error {
+// Create makes a mailbox, with at most one special use (RFC 6154 section 3), and
+// returns its identifier.
+func (s *Session) Create(name string, o *imap.CreateOptions) (mailboxID string, err error) {
 	use := threading.UseNone
 	if o != nil && len(o.SpecialUse) > 0 {
 		var ok bool
 		if use, ok = creatable(o.SpecialUse); !ok {
-			return no(codeUseAttr, "A mailbox for this use can't be made.")
+			return "", no(codeUseAttr, "A mailbox for this use can't be made.")
 		}
 	}
-	_, err := s.store().CreateMailbox(s.ctx, s.member.ID, name, use)
-	return answer(err, imap.ResponseCodeNonExistent)
+	mb, err := s.store().CreateMailbox(s.ctx, s.member.ID, name, use)
+	if err != nil {
+		return "", answer(err, imap.ResponseCodeNonExistent)
+	}
+	return s.objectID(seal.TokenMailbox, mb.ID), nil
 }
 
 // codeUseAttr is RFC 6154 section 6's response code.

@@ -128,7 +128,7 @@ func TestQuotaIsToldAndKept(t *testing.T) {
 	refused(t, "no such mailbox", err, imap.ResponseCodeNonExistent)
 	header, text := x.message(1)
 	for range 2 {
-		_, err = s.Append("Drafts", strings.NewReader(string(header)+text), int64(len(header)+len(text)), nil, s.checked)
+		err = appendOne(s, "Drafts", strings.NewReader(string(header)+text), int64(len(header)+len(text)), s.checked)
 	}
 	refused(t, "APPEND", err, imap.ResponseCodeOverQuota)
 	_, _, err = s.Copy(imap.SeqSetNum(1, 2, 3), "Drafts", false)
@@ -139,7 +139,7 @@ func TestPreviewAndSaveDate(t *testing.T) {
 	x := newBig(t, 2)
 	s := x.session()
 	n := 0
-	err := s.Fetch(imap.SeqSetNum(1, 2), &imap.FetchOptions{}, func(m *Message) error {
+	err := s.Fetch(imap.SeqSetNum(1, 2), &FetchOptions{}, func(m *Message) error {
 		n++
 		preview, err := m.Preview()
 		_, text := x.message(n - 1)
@@ -157,10 +157,10 @@ func TestPreviewAndSaveDate(t *testing.T) {
 	if _, _, err := s.Copy(imap.SeqSetNum(1), "Archives", false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Select("Archives", true); err != nil {
+	if _, err := s.Select("Archives", SelectOptions{ReadOnly: true}); err != nil {
 		t.Fatal(err)
 	}
-	err = s.Fetch(imap.SeqSetNum(1), &imap.FetchOptions{}, func(m *Message) error {
+	err = s.Fetch(imap.SeqSetNum(1), &FetchOptions{}, func(m *Message) error {
 		if !m.SaveDate().After(m.InternalDate()) {
 			t.Errorf("the copy was saved %v, the message's date is %v", m.SaveDate(), m.InternalDate())
 		}

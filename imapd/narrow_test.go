@@ -40,14 +40,14 @@ func TestTheIndexChangesNoAnswer(t *testing.T) {
 	answers := func(when string) (all []string) {
 		s := x.session()
 		for _, c := range searches {
-			d, err := s.Search(true, &c.criteria, &imap.SearchOptions{})
+			d, err := s.Search(plain(c.criteria), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d.Count != c.found {
-				t.Errorf("%s, %s: %d found, want %d", c.name, when, d.Count, c.found)
+			if len(d.UIDs) != int(c.found) {
+				t.Errorf("%s, %s: %d found, want %d", c.name, when, len(d.UIDs), c.found)
 			}
-			all = append(all, fmt.Sprint(d.All))
+			all = append(all, fmt.Sprint(d.UIDs))
 		}
 		return all
 	}

@@ -2,7 +2,6 @@ package imapd
 
 import (
 	"slices"
-	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -10,18 +9,23 @@ import (
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
-// Update is something that a client is told unasked: exactly one field is set.
+// Update is something that a client is told unasked: an expunge, a number of
+// messages, or new flags.
 type Update struct {
-	Expunge uint32 // sequence number
-	Exists  uint32 // number of messages
-	Fetch   *FlagsUpdate
+	Expunged    uint32 // sequence number
+	ExpungedUID uint32
+	Exists      uint32
+	New         uint32 // how many of them the client did not know
+	Recent      uint32 // how many of them are \Recent
+	Fetch       *FlagsUpdate
 }
 
 // FlagsUpdate are a message's new flags.
 type FlagsUpdate struct {
-	Seq   uint32
-	UID   imap.UID
-	Flags []imap.Flag
+	Seq    uint32
+	UID    imap.UID
+	Flags  []imap.Flag // nil: not told
+	ModSeq uint64
 }
 
 // Poll returns what happened in the selected mailbox since the last time, in
@@ -53,11 +57,9 @@ func (s *Session) Poll(allowExpunge bool) ([]Update, error) {
 	b.told = nil
 	var updates []Update
 	if allowExpunge && len(b.gone) > 0 {
-		for _, seq := range b.expunge() {
-			updates = append(updates, Update{Expunge: seq})
-		}
+		updates = b.expunge()
 	}
-	return b.take(entries, updates), nil
+	return s.take(entries, updates), nil
 }
 
 // maxPolls bounds how many sessions ask the store for changes at once: of
@@ -89,7 +91,8 @@ func (s *Session) changes() (ch store.Changes, err error) {
 }
 
 // take adds new entries, and what to tell of these and of the changed ones.
-func (b *selected) take(entries []threading.Entry, updates []Update) []Update {
+func (s *Session) take(entries []threading.Entry, updates []Update) []Update {
+	b := s.box
 	known := len(b.uids)
 	var last uint32
 	if known > 0 {
@@ -98,26 +101,29 @@ func (b *selected) take(entries []threading.Entry, updates []Update) []Update {
 	for i := range entries {
 		e := &entries[i]
 		if seq := b.seq(e.UID); seq != 0 {
-			updates = append(updates, Update{Fetch: &FlagsUpdate{Seq: seq, UID: imap.UID(e.UID), Flags: flagsOf(e.Flags, e.Keywords)}})
+			updates = append(updates, Update{Fetch: &FlagsUpdate{Seq: seq, UID: imap.UID(e.UID), Flags: s.flags(e), ModSeq: e.ModSeq}})
 		} else if e.UID > last {
 			b.uids = append(b.uids, e.UID)
 		}
 	}
 	if n := len(b.uids); n > known {
-		updates = append(updates, Update{Exists: uint32(n)})
+		if !s.IMAP4rev2 {
+			s.claim(b, b.uids[n-1]+1)
+		}
+		updates = append(updates, Update{Exists: uint32(n), New: uint32(n - known), Recent: b.countRecent()})
 	}
 	return updates
 }
 
-// expunge removes what is gone and returns the sequence numbers to tell,
-// highest first, so that none changes before it is told.
-func (b *selected) expunge() []uint32 {
+// expunge removes what is gone and returns what to tell, the highest sequence
+// number first, so that none changes before it is told.
+func (b *selected) expunge() []Update {
 	slices.Sort(b.gone)
 	gone := slices.Compact(b.gone)
-	var seqs []uint32
+	var updates []Update
 	for _, uid := range slices.Backward(gone) {
 		if seq := b.seq(uid); seq != 0 {
-			seqs = append(seqs, seq)
+			updates = append(updates, Update{Expunged: seq, ExpungedUID: uid})
 		}
 	}
 	b.uids = slices.DeleteFunc(b.uids, func(uid uint32) bool {
@@ -125,47 +131,17 @@ func (b *selected) expunge() []uint32 {
 		return found
 	})
 	b.gone = nil
-	return seqs
+	return updates
 }
 
-// KeepAlive is how often an idling client hears something, so that no NAT box
-// forgets the connection.
-const KeepAlive = 4 * time.Minute
+// Changed is sent to when there may be something to poll for. It has one
+// reader at a time.
+func (s *Session) Changed() <-chan struct{} { return s.feed.C }
 
-// Idle calls tell with what happens until stop is closed or the session ends.
-func (s *Session) Idle(stop <-chan struct{}, tell func([]Update) error) error {
-	tick := time.NewTicker(KeepAlive)
-	defer tick.Stop()
-	for {
-		select {
-		case <-stop:
-			return nil
-		case <-s.ctx.Done():
-			return nil
-		default:
-		}
-		updates, err := s.Poll(true)
-		if err != nil {
-			return err
-		}
-		if len(updates) > 0 {
-			if err := tell(updates); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-s.feed.C:
-		case <-tick.C:
-			// Saying again how many messages there are is allowed at any time (RFC 9051 section 7.4.1).
-			if s.box != nil {
-				if err := tell([]Update{{Exists: uint32(len(s.box.uids))}}); err != nil {
-					return err
-				}
-			}
-		case <-stop:
-			return nil
-		case <-s.ctx.Done():
-			return nil
-		}
+// Messages is how many messages of the selected mailbox the client knows.
+func (s *Session) Messages() uint32 {
+	if s.box == nil {
+		return 0
 	}
+	return uint32(len(s.box.uids))
 }

@@ -9,85 +9,91 @@ import (
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
-// Search returns the messages that match, by UID or by sequence number. Text
-// is compared as threading.Fold folds it: without regard to case and accents,
-// in whatever charset it was written. What the entries alone can tell is
-// answered from them; header blocks and texts are read only where the criteria
-// ask for them, and only of the messages that the index does not rule out.
-func (s *Session) Search(byUID bool, c *imap.SearchCriteria, o *imap.SearchOptions) (*imap.SearchData, error) {
-	found, err := s.find(c)
-	if err != nil {
-		return nil, err
-	}
-	return s.searchData(byUID, found, o), nil
+// Found is what a search finds, in the order in which it is told.
+type Found struct {
+	UIDs, Seqs []uint32
+	// ModSeqs are the messages' mod-sequences, if the search asked for a
+	// mod-sequence; else nil.
+	ModSeqs []uint64
+	Sorted  bool // in an order of their own
 }
 
-// find returns the UIDs of the messages that match, ascending.
-func (s *Session) find(c *imap.SearchCriteria) ([]uint32, error) {
-	q, err := s.compile(c, 0)
+// Search returns the messages that match, ascending. Text is compared as
+// threading.Fold folds it: without regard to case and accents, in whatever
+// charset it was written. What the entries alone can tell is answered from
+// them; header blocks and texts are read only where the criteria ask for them,
+// and only of the messages that the index does not rule out. progress, if not
+// nil, is called now and then with how many of how many messages were looked
+// at.
+func (s *Session) Search(c *Criteria, progress func(done, all int) error) (*Found, error) {
+	uids, modseqs, err := s.find(c, progress)
 	if err != nil {
 		return nil, err
 	}
+	return s.found(uids, modseqs), nil
+}
+
+// found adds the sequence numbers.
+func (s *Session) found(uids []uint32, modseqs []uint64) *Found {
+	f := &Found{UIDs: uids, Seqs: make([]uint32, len(uids)), ModSeqs: modseqs}
+	for i, uid := range uids {
+		f.Seqs[i] = s.box.seq(uid)
+	}
+	return f
+}
+
+// Save keeps UIDs as what "$" stands for (RFC 5182 section 2.1).
+func (s *Session) Save(uids []uint32) { s.searchResult = threading.UIDsOf(uids) }
+
+// SearchMailbox searches a mailbox without opening it for the client (RFC 7377).
+func (s *Session) SearchMailbox(name string, c *Criteria) (*Found, *imap.SelectData, error) {
+	other := &Session{srv: s.srv, ctx: s.ctx, ip: s.ip, member: s.member, feed: s.feed}
+	d, err := other.Select(name, SelectOptions{ReadOnly: true, Aside: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := other.Search(c, nil)
+	return f, d.SelectData, err
+}
+
+// progressEvery is how many messages are looked at between two reports.
+const progressEvery = 2000
+
+// find returns the UIDs of the messages that match, ascending, and their
+// mod-sequences where one is asked for.
+func (s *Session) find(c *Criteria, progress func(done, all int) error) (uids []uint32, modseqs []uint64, err error) {
+	q, err := s.compile(c, 0)
+	if err != nil {
+		return nil, nil, err
+	}
 	if q.all() {
-		return s.box.uids, nil
+		return s.box.uids, nil, nil
 	}
 	scope, err := s.narrow(q, q.scope())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var found []uint32
-	texts := q.texts()
+	texts, sequenced, done := q.texts(), q.sequenced(), 0
 	err = s.scan(scope, q.want(), func(x *store.Scanned) error {
 		m := &candidate{Scanned: x, load: func() (string, bool, error) { return s.store().Text(s.ctx, x.BodyID, texts) }}
 		if q.matches(m) {
-			found = append(found, x.UID)
+			uids = append(uids, x.UID)
+			if sequenced {
+				modseqs = append(modseqs, x.ModSeq)
+			}
+		}
+		if done++; progress != nil && done%progressEvery == 0 {
+			if err := progress(done, len(s.box.uids)); err != nil {
+				return err
+			}
 		}
 		return errors.Join(m.err, s.ctx.Err())
 	})
-	return found, err
+	return uids, modseqs, err
 }
 
-// searchData builds the answer, and saves the result where that is asked for
-// (RFC 5182 section 2.1).
-func (s *Session) searchData(byUID bool, found []uint32, o *imap.SearchOptions) *imap.SearchData {
-	if o.ReturnSave {
-		s.searchResult = savedResult(found, o)
-	}
-	nums := found
-	if !byUID {
-		nums = make([]uint32, len(found))
-		for i, uid := range found {
-			nums[i] = s.box.seq(uid)
-		}
-	}
-	d := &imap.SearchData{Count: uint32(len(nums))}
-	if n := len(nums); n > 0 {
-		d.Min, d.Max = nums[0], nums[n-1]
-	}
-	if byUID {
-		d.All = uidSet(nums)
-		return d
-	}
-	var set imap.SeqSet
-	for _, r := range threading.UIDsOf(nums) {
-		set.AddRange(r.First, r.Last)
-	}
-	d.All = set
-	return d
-}
-
-// savedResult is what SAVE keeps: the minimum and maximum where only these are
-// asked for, else all (RFC 5182 section 2.4).
-func savedResult(found []uint32, o *imap.SearchOptions) threading.UIDSet {
-	if len(found) > 0 && (o.ReturnMin || o.ReturnMax) && !o.ReturnAll && !o.ReturnCount {
-		var kept []uint32
-		if o.ReturnMin {
-			kept = append(kept, found[0])
-		}
-		if o.ReturnMax {
-			kept = append(kept, found[len(found)-1])
-		}
-		return threading.UIDsOf(kept)
-	}
-	return threading.UIDsOf(found)
+// sequenced reports whether a mod-sequence is asked for.
+func (q *query) sequenced() (yes bool) {
+	q.each(func(q *query) { yes = yes || q.modseq != 0 })
+	return yes
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/emersion/go-imap/v2"
-
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
@@ -41,10 +39,10 @@ var sortKeys = map[string]sortKey{
 	"DISPLAYTO":   {store.ColumnDisplayTo, func(a, b *store.Keys) int { return strings.Compare(a.DisplayTo, b.DisplayTo) }},
 }
 
-// Sort returns the messages that match, by UID or by sequence number, in order.
+// Sort returns the messages that match, in order.
 // It reads the mailbox's index and no message, but for those that the search
 // criteria must look into.
-func (s *Session) Sort(byUID bool, by []SortCriterion, c *imap.SearchCriteria) ([]uint32, error) {
+func (s *Session) Sort(by []SortCriterion, c *Criteria) (*Found, error) {
 	if len(by) == 0 || len(by) > maxSortCriteria {
 		return nil, bad("SORT needs between one and twenty keys.")
 	}
@@ -61,7 +59,7 @@ func (s *Session) Sort(byUID bool, by []SortCriterion, c *imap.SearchCriteria) (
 			compare[i] = func(a, b *store.Keys) int { return key.compare(b, a) }
 		}
 	}
-	keys, err := s.keys(c, want)
+	keys, modseqs, err := s.keys(c, want)
 	if err != nil {
 		return nil, err
 	}
@@ -77,30 +75,50 @@ func (s *Session) Sort(byUID bool, by []SortCriterion, c *imap.SearchCriteria) (
 		}
 		return cmp.Compare(a.UID, b.UID) // as they stand in the mailbox, also if reversed (RFC 5256 section 3)
 	})
-	nums := make([]uint32, len(order))
+	uids := make([]uint32, len(order))
 	for i, k := range order {
-		if nums[i] = k.UID; !byUID {
-			nums[i] = s.box.seq(k.UID)
-		}
+		uids[i] = k.UID
 	}
-	return nums, nil
+	found := s.found(uids, sorted(uids, modseqs))
+	found.Sorted = true
+	return found, nil
 }
 
-// keys returns the keys of the messages that match, by ascending UID.
-func (s *Session) keys(c *imap.SearchCriteria, want store.Columns) ([]store.Keys, error) {
-	found, err := s.find(c)
+// sorted are the mod-sequences in the order of the UIDs; nil if there are none.
+func sorted(uids []uint32, modseqs map[uint32]uint64) []uint64 {
+	if modseqs == nil {
+		return nil
+	}
+	out := make([]uint64, len(uids))
+	for i, uid := range uids {
+		out[i] = modseqs[uid]
+	}
+	return out
+}
+
+// keys returns the keys of the messages that match, by ascending UID, and their
+// mod-sequences where one is asked for.
+func (s *Session) keys(c *Criteria, want store.Columns) ([]store.Keys, map[uint32]uint64, error) {
+	found, modseqs, err := s.find(c, nil)
 	if err != nil || len(found) == 0 {
-		return nil, err
+		return nil, nil, err
+	}
+	var of map[uint32]uint64
+	if modseqs != nil {
+		of = make(map[uint32]uint64, len(found))
+		for i, uid := range found {
+			of[uid] = modseqs[i]
+		}
 	}
 	select {
 	case s.srv.sorts <- struct{}{}:
 		defer func() { <-s.srv.sorts }()
 	case <-s.ctx.Done():
-		return nil, s.ctx.Err()
+		return nil, nil, s.ctx.Err()
 	}
 	all, err := s.store().Keys(s.ctx, s.member.ID, s.box.ID, want)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out, i := all[:0], 0
 	for _, k := range all {
@@ -111,7 +129,7 @@ func (s *Session) keys(c *imap.SearchCriteria, want store.Columns) ([]store.Keys
 			out = append(out, k)
 		}
 	}
-	return out, nil
+	return out, of, nil
 }
 
 // maxSorts bounds how many mailboxes are sorted or threaded at once: each takes

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"mime"
+	"net/mail"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -22,6 +23,22 @@ func (m *Message) BodyStructure(utf8 bool) (imap.BodyStructure, error) {
 		text = func(s string) string { return mime.QEncoding.Encode("utf-8", printable(s)) }
 	}
 	return (&structureWriter{m, text}).part(root)
+}
+
+// nested is an envelope in go-imap's words.
+func nested(e *Envelope) *imap.Envelope {
+	of := func(list []Address) (out []imap.Address) {
+		for _, a := range list {
+			out = append(out, imap.Address{Name: a.Name, Mailbox: a.Mailbox, Host: a.Host})
+		}
+		return out
+	}
+	date, _ := mail.ParseDate(e.Date)
+	out := &imap.Envelope{Date: date, Subject: e.Subject, From: of(e.From), Sender: of(e.Sender), ReplyTo: of(e.ReplyTo), To: of(e.To), Cc: of(e.Cc), Bcc: of(e.Bcc), MessageID: e.MessageID}
+	if e.InReplyTo != "" {
+		out.InReplyTo = []string{e.InReplyTo}
+	}
+	return out
 }
 
 // printable replaces what no quoted string may hold (RFC 9051 section 9:
@@ -93,7 +110,7 @@ func (w *structureWriter) part(p *mimetree.Part) (imap.BodyStructure, error) {
 		if err != nil {
 			return nil, err
 		}
-		bs.MessageRFC822 = &imap.BodyStructureMessageRFC822{Envelope: envelope(h), BodyStructure: inner, NumLines: p.Lines}
+		bs.MessageRFC822 = &imap.BodyStructureMessageRFC822{Envelope: nested(envelope(h)), BodyStructure: inner, NumLines: p.Lines}
 	case p.Type == "text":
 		bs.Text = &imap.BodyStructureText{NumLines: p.Lines}
 	case p.Type == "message" && (p.Subtype == "rfc822" || p.Subtype == "global"):

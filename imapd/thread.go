@@ -24,7 +24,7 @@ type Thread struct {
 const threadRefs imap.ThreadAlgorithm = "REFS"
 
 // Thread returns the messages that match as trees (RFC 5256 section 3).
-func (s *Session) Thread(byUID bool, algorithm imap.ThreadAlgorithm, c *imap.SearchCriteria) ([]*Thread, error) {
+func (s *Session) Thread(byUID bool, algorithm imap.ThreadAlgorithm, c *Criteria) ([]*Thread, error) {
 	num := func(k *store.Keys) uint32 {
 		if byUID {
 			return k.UID
@@ -33,10 +33,10 @@ func (s *Session) Thread(byUID bool, algorithm imap.ThreadAlgorithm, c *imap.Sea
 	}
 	switch imap.ThreadAlgorithm(strings.ToUpper(string(algorithm))) {
 	case imap.ThreadOrderedSubject:
-		keys, err := s.keys(c, store.ColumnSent|store.ColumnSubject)
+		keys, _, err := s.keys(c, store.ColumnSent|store.ColumnSubject)
 		return orderedSubject(keys, num), err
 	case imap.ThreadReferences:
-		keys, err := s.keys(c, store.ColumnSent|store.ColumnSubject|store.ColumnReferences)
+		keys, _, err := s.keys(c, store.ColumnSent|store.ColumnSubject|store.ColumnReferences)
 		if err != nil {
 			return nil, err
 		}
@@ -44,7 +44,7 @@ func (s *Session) Thread(byUID bool, algorithm imap.ThreadAlgorithm, c *imap.Sea
 		f.joinSubjects()
 		return f.threads(num), nil
 	case threadRefs:
-		keys, err := s.keys(c, store.ColumnSent|store.ColumnSaved|store.ColumnThread|store.ColumnReferences)
+		keys, _, err := s.keys(c, store.ColumnSent|store.ColumnSaved|store.ColumnThread|store.ColumnReferences)
 		if err != nil {
 			return nil, err
 		}

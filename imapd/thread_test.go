@@ -158,14 +158,14 @@ func TestSortAndThreadFollowTheMailbox(t *testing.T) {
 	ask := func() map[string]string {
 		s, out := x.session(), map[string]string{}
 		for name, by := range sorts {
-			got, err := s.Sort(true, by, &imap.SearchCriteria{})
+			got, err := s.Sort(by, &Criteria{})
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			out[name] = fmt.Sprint(got)
+			out[name] = fmt.Sprint(got.UIDs)
 		}
 		for _, algorithm := range []imap.ThreadAlgorithm{"REFERENCES", "REFS", "ORDEREDSUBJECT"} {
-			got, err := s.Thread(true, algorithm, &imap.SearchCriteria{UID: []imap.UIDSet{{{Start: 1, Stop: 1050}}}})
+			got, err := s.Thread(true, algorithm, plain(imap.SearchCriteria{UID: []imap.UIDSet{{{Start: 1, Stop: 1050}}}}))
 			if err != nil {
 				t.Fatalf("%s: %v", algorithm, err)
 			}
@@ -215,11 +215,11 @@ func compareAnswers(t *testing.T, when string, got, want map[string]string) {
 func TestSortAndThreadRefuse(t *testing.T) {
 	s := newBig(t, 3).session()
 	for _, by := range [][]SortCriterion{nil, {{Key: "COLOUR"}}, slices.Repeat([]SortCriterion{{Key: "DATE"}}, 21)} {
-		if _, err := s.Sort(true, by, &imap.SearchCriteria{}); err == nil {
+		if _, err := s.Sort(by, &Criteria{}); err == nil {
 			t.Errorf("SORT by %v is answered", by)
 		}
 	}
-	if _, err := s.Thread(true, "BRAIDED", &imap.SearchCriteria{}); err == nil {
+	if _, err := s.Thread(true, "BRAIDED", &Criteria{}); err == nil {
 		t.Error("an unknown THREAD is answered")
 	}
 }

@@ -57,6 +57,7 @@ type Mailbox struct {
 	UIDValidity uint32
 	UIDNext     uint32
 	Subscribed  bool
+	RecentFrom  uint32 // the first UID that no client was told of as new
 }
 
 // MailboxStatus is a mailbox with its counts, all of one moment.
@@ -65,6 +66,7 @@ type MailboxStatus struct {
 	Messages      uint32
 	Unseen        uint32
 	Deleted       uint32
+	DeletedSize   int64  // of those with \Deleted
 	Size          int64  // sum of the sizes, in octets
 	HighestModSeq uint64 // of the mailbox (RFC 7162 section 3.1.2.1); at least 1
 }

@@ -308,7 +308,7 @@ func TestIdleHearsTheCommit(t *testing.T) {
 	if _, err := h.store.StoreFlags(context.Background(), h.tess.ID, mb.ID, threading.UIDSet{{First: 1, Last: 1}}, threading.FlagsAdd, threading.FlagAnswered, nil); err != nil {
 		t.Fatal(err)
 	}
-	h.hear(p, `* 1 FETCH (UID 1 FLAGS (\Answered))`)
+	h.hear(p, `* 1 FETCH (UID 1 FLAGS (\Answered \Recent))`)
 }
 
 // A member who is suspended loses the connections that are open.

@@ -106,6 +106,7 @@ func (b *believer) believe(line string) {
 		}
 		b.box = slices.Delete(b.box, n-1, n)
 	case fields[2] == "FETCH":
+		line = strings.NewReplacer(` \Recent`, "", `\Recent`, "").Replace(line) // one session's own
 		m := fetchLine.FindStringSubmatch(line)
 		if m == nil || n < 1 || n > len(b.box) {
 			b.Errorf("%s: %q of %d", b.name, line, len(b.box))

@@ -47,14 +47,15 @@ type reader struct {
 	left int
 	// line is the end of the line that was read last, for the literal that may
 	// be announced there.
-	line [24]byte
-	n    int
+	line  [24]byte
+	n     int
+	ended bool // the command was read whole
 }
 
 func newReader(r io.Reader) *reader { return &reader{b: bufio.NewReaderSize(r, readBuffer)} }
 
 // begin starts a command of at most so many octets.
-func (r *reader) begin(limit int) { r.err, r.left, r.n = nil, limit, 0 }
+func (r *reader) begin(limit int) { r.err, r.left, r.n, r.ended = nil, limit, 0, false }
 
 // fail keeps the first error.
 func (r *reader) fail(err error) {
@@ -158,6 +159,7 @@ func (r *reader) end() {
 	}
 	r.accept('\r')
 	r.expect('\n')
+	r.ended = r.err == nil
 }
 
 // skipLine reads to the end of a command that is wrong, with the literals that

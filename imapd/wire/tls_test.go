@@ -64,7 +64,7 @@ func TestStartTLSTakesNothingAlong(t *testing.T) {
 	server, client := certificate(t)
 	h := newHouse(t, func(o *Options, _ *imapd.Options) { o.InsecureAuth, o.TLSConfig = false, server })
 	p := h.dial()
-	h.say(p, "a STARTTLS\r\na LOGIN tess secret-1", "a OK")
+	h.say(p, "a STARTTLS\r\na LOGIN tess secret-1", "* BYE")
 	if err := tls.Client(p.Conn, client).Handshake(); err == nil {
 		t.Error("a handshake succeeds after injected octets")
 	}

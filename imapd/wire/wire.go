@@ -1,12 +1,15 @@
-// Package wire speaks IMAP: it reads commands and writes responses for the
-// sessions of package imapd, on go-imap's imapserver.
+// Package wire speaks IMAP, revisions 1 and 2 (RFC 3501, RFC 9051): it reads
+// commands and writes responses for the sessions of package imapd.
 //
 // A Server owns its listeners and connections: one goroutine each, and one
-// more while a client idles or while a connection is being ended. Each
-// connection has a limited time to sign in, TLS handshake included, and ends
-// after 35 minutes of silence (imapserver; RFC 9051 section 5.4 asks for 30 at
-// least). Shutdown lets commands under way finish and says BYE to all. A panic
-// in a session ends that connection only (imapserver recovers it).
+// more while a client idles, while it wants to be notified, or while a
+// connection is being ended. Each connection has a limited time to sign in, TLS
+// handshake included, and ends after 35 minutes of silence. A command is read
+// whole before it is run, within a bound; only the messages of APPEND are
+// streamed, and so are those that are fetched. What can't be understood is
+// answered with BAD, and the connection stays in step: literals that come
+// without being asked for are read and dropped. Shutdown lets commands under
+// way finish and says BYE to all. A panic ends the connection that it is in.
 package wire
 
 import (
@@ -15,14 +18,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
-	"strings"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapserver"
 
 	"github.com/stagedoor/stagedoor/imapd"
 )
@@ -38,30 +39,21 @@ type Options struct {
 	// SignInWithin is how long a connection may take to sign in. Zero: 2
 	// minutes.
 	SignInWithin time.Duration
-	Logger       *slog.Logger
-}
-
-// caps are the capabilities beside those that imapserver has by itself (SASL-IR,
-// LITERAL-, UNSELECT, ENABLE, IDLE, UTF8=ACCEPT).
-//
-// APPENDLIMIT stands without a number: STATUS tells it (RFC 7889 section 2).
-// imapserver refuses a literal over a number that it announces without reading
-// it, and would then take a non-synchronizing literal's octets, a message
-// written by somebody else, for commands. So the limit is the session's, which
-// lets the literal be read and dropped.
-var caps = imap.CapSet{
-	imap.CapIMAP4rev1: {}, imap.CapIMAP4rev2: {}, imap.CapNamespace: {}, imap.CapUIDPlus: {}, imap.CapESearch: {}, imap.CapSearchRes: {},
-	imap.CapListExtended: {}, imap.CapListStatus: {}, imap.CapMove: {}, imap.CapStatusSize: {}, imap.CapBinary: {}, imap.CapChildren: {},
-	imap.CapSpecialUse: {}, imap.CapCreateSpecialUse: {}, imap.CapLiteralPlus: {}, imap.CapAppendLimit: {},
+	// Scram offers SCRAM-SHA-256, which only app passwords can be used with.
+	Scram bool
+	// Disabled are capabilities that are neither told nor understood:
+	// CAPABILITY, or CLIENT:CAPABILITY for clients whose name (RFC 2971) has
+	// CLIENT in it.
+	Disabled []string
+	Logger   *slog.Logger
 }
 
 // Server serves IMAP.
 type Server struct {
-	o      Options
-	server *imapserver.Server
+	o Options
 
 	mu        sync.Mutex
-	open      map[*session]struct{}
+	open      map[*conn]struct{}
 	listeners map[net.Listener]struct{}
 	perIP     map[netip.Prefix]int
 	total     int
@@ -82,11 +74,7 @@ func New(o Options) *Server {
 	if o.SignInWithin == 0 {
 		o.SignInWithin = 2 * time.Minute
 	}
-	srv := &Server{o: o, open: map[*session]struct{}{}, listeners: map[net.Listener]struct{}{}, perIP: map[netip.Prefix]int{}}
-	srv.server = imapserver.New(&imapserver.Options{
-		NewSession: srv.newSession, Caps: caps, TLSConfig: o.TLSConfig, InsecureAuth: o.InsecureAuth, Logger: quietLogger{o.Logger},
-	})
-	return srv
+	return &Server{o: o, open: map[*conn]struct{}{}, listeners: map[net.Listener]struct{}{}, perIP: map[netip.Prefix]int{}}
 }
 
 // Serve accepts connections until the listener closes or Shutdown; implicitTLS:
@@ -108,15 +96,49 @@ func (srv *Server) Serve(l net.Listener, implicitTLS bool) error {
 	if stopped {
 		return nil
 	}
-	var limited net.Listener = &limitedListener{Listener: l, srv: srv}
+	limited := &limitedListener{Listener: l, srv: srv}
+	for {
+		c, err := limited.Accept()
+		if err != nil {
+			if srv.stopping() || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			var wait interface{ Temporary() bool }
+			if errors.As(err, &wait) && wait.Temporary() { // out of file descriptors
+				srv.o.Logger.Warn("can't accept an IMAP connection", "error", err)
+				time.Sleep(100 * time.Millisecond)
+				continue
+			}
+			return fmt.Errorf("accept IMAP connections: %w", err)
+		}
+		go srv.serveConn(c, implicitTLS)
+	}
+}
+
+// serveConn runs one connection.
+func (srv *Server) serveConn(raw net.Conn, implicitTLS bool) {
+	c := raw
 	if implicitTLS {
-		limited = tls.NewListener(limited, srv.o.TLSConfig)
+		_ = raw.SetDeadline(time.Now().Add(srv.o.SignInWithin))
+		t := tls.Server(raw, srv.o.TLSConfig)
+		if err := t.Handshake(); err != nil {
+			srv.o.Logger.Debug("an IMAP client and TLS", "error", err)
+			_ = raw.Close()
+			return
+		}
+		_ = raw.SetDeadline(time.Time{})
+		c = t
 	}
-	err := srv.server.Serve(limited)
-	if srv.stopping() || errors.Is(err, net.ErrClosed) {
-		return nil
+	x := srv.newConn(c)
+	x.signIn = time.AfterFunc(srv.o.SignInWithin, func() { x.bye("You took too long to sign in.", byePatience) })
+	if !srv.opened(x) {
+		x.sayBye("[UNAVAILABLE] " + goingDown)
+		x.signIn.Stop()
+		x.s.Close()
+		_ = c.Close()
+		return
 	}
-	return err
+	x.serve()
 }
 
 func (srv *Server) stopping() bool {
@@ -125,19 +147,17 @@ func (srv *Server) stopping() bool {
 	return srv.stopped
 }
 
-func (srv *Server) newSession(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
+// opened notes a connection, unless the server is going down.
+func (srv *Server) opened(x *conn) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	if srv.stopped {
-		return nil, nil, &imap.Error{Type: imap.StatusResponseTypeBye, Code: imap.ResponseCodeUnavailable, Text: goingDown}
+	if !srv.stopped {
+		srv.open[x] = struct{}{}
 	}
-	x := &session{srv: srv, conn: c, inner: below(c.NetConn()), s: srv.o.IMAP.NewSession(remoteIP(c.NetConn()))}
-	x.signIn = time.AfterFunc(srv.o.SignInWithin, func() { srv.bye(c, "You took too long to sign in.", byePatience) })
-	srv.open[x] = struct{}{}
-	return x, &imapserver.GreetingData{}, nil
+	return !srv.stopped
 }
 
-func (srv *Server) closed(x *session) {
+func (srv *Server) closed(x *conn) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.open, x)
@@ -147,16 +167,6 @@ const goingDown = "The server is going down; please connect again in a moment."
 
 // byePatience is how long a client may take to read its BYE.
 const byePatience = time.Second
-
-// bye ends a connection. It waits for a response under way, and closes the
-// connection under a client that doesn't read.
-func (srv *Server) bye(c *imapserver.Conn, text string, patience time.Duration) {
-	force := time.AfterFunc(patience, func() { _ = c.NetConn().Close() })
-	defer force.Stop()
-	if err := c.Bye(text); err != nil {
-		srv.o.Logger.Debug("an IMAP client didn't hear its BYE", "error", err)
-	}
-}
 
 // Shutdown stops listening, lets commands under way finish, says BYE to every
 // client as soon as it rests or idles, and returns when all are gone or ctx
@@ -171,41 +181,36 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.mu.Unlock()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	told := map[*session]bool{}
+	told := map[*conn]bool{}
 	for srv.tellResting(told) > 0 && ctx.Err() == nil {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 		}
 	}
-	// The listeners are closed; what Close says of a second Shutdown is no news.
-	_ = srv.server.Close()
+	for _, x := range srv.left() {
+		_ = x.inner.Close()
+	}
 	return nil
+}
+
+// left are the connections that are still there.
+func (srv *Server) left() []*conn {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return slices.Collect(maps.Keys(srv.open))
 }
 
 // tellResting says BYE to those that rest and returns how many connections are
 // left.
-func (srv *Server) tellResting(told map[*session]bool) int {
+func (srv *Server) tellResting(told map[*conn]bool) int {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	for x := range srv.open {
 		if !told[x] && x.resting() {
 			told[x] = true
-			go srv.bye(x.conn, goingDown, byePatience)
+			go x.bye(goingDown, byePatience)
 		}
 	}
 	return len(srv.open)
-}
-
-// quietLogger takes imapserver's messages: most tell of clients that went away.
-type quietLogger struct{ *slog.Logger }
-
-// Printf implements imapserver.Logger.
-func (l quietLogger) Printf(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if strings.HasPrefix(text, "panic") {
-		l.Error("imap", "problem", text)
-		return
-	}
-	l.Debug("imap", "problem", text)
 }

@@ -24,7 +24,12 @@ type writer struct {
 	b    *[]byte // nil: nothing is gathered
 	utf8 bool    // the client takes UTF-8 in quoted strings (RFC 9051 section 4.3, RFC 6855)
 	err  error
+	// owed is how much of a literal that was announced is missing.
+	owed int64
 }
+
+// broken reports whether a literal broke off.
+func (w *writer) broken() bool { return w.owed > 0 }
 
 // room is the buffer.
 func (w *writer) room() []byte {
@@ -183,8 +188,9 @@ func (w *writer) literal(size int64, binary bool, from io.WriterTo) error {
 		w.text("~")
 	}
 	w.text("{").number(uint64(size)).text("}\r\n")
+	w.owed = size
 	n, err := from.WriteTo(w)
-	if err == nil && n != size {
+	if w.owed = size - n; err == nil && n != size {
 		err = io.ErrUnexpectedEOF
 	}
 	return err

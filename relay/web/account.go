@@ -227,7 +227,7 @@ func (s *Server) changePassword(ctx context.Context, w http.ResponseWriter, r *h
 
 func (s *Server) addApp(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {
 	label := strings.TrimSpace(r.PostFormValue("label"))
-	password, verifier := seal.NewAppPassword()
+	password, verifier := seal.NewAppPassword(seal.ScramSalt(s.o.Store.Keyring(), v.Handle))
 	err := s.o.Store.AddAppPassword(ctx, v.ID, label, verifier)
 	switch {
 	case errors.Is(err, store.ErrExists):

@@ -75,7 +75,7 @@ func TestVerify(t *testing.T) {
 func TestAppPassword(t *testing.T) {
 	a, st, m := newAuthenticator(t)
 	ctx := context.Background()
-	password, verifier := seal.NewAppPassword()
+	password, verifier := seal.NewAppPassword(seal.ScramSalt(st.Keyring(), "tess"))
 	if err := st.AddAppPassword(ctx, m.ID, "Phone", verifier); err != nil {
 		t.Fatal(err)
 	}

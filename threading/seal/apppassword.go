@@ -1,12 +1,14 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,15 +18,22 @@ import (
 // hash. Their verifiers are those of SCRAM-SHA-256 (RFC 7677), which a client
 // may therefore use with them.
 const (
-	appGroups     = 4 // of four characters each
-	scramPrefix   = "SCRAM-SHA-256$"
-	scramRounds   = 4096 // RFC 7677 section 4
+	appGroups   = 4 // of four characters each
+	scramPrefix = "SCRAM-SHA-256$"
+	// ScramRounds is how often an app password is hashed (RFC 7677 section 4).
+	ScramRounds   = 4096
 	maxScramRound = 1 << 17
 )
 
+// ScramSalt is the salt of all app passwords of a member: a SCRAM server tells
+// it before it knows which of them the client has. It looks the same for a
+// handle that nobody has.
+func ScramSalt(k *Keyring, handle string) []byte { return k.Hash("scram salt", handle) }
+
 // NewAppPassword returns a new app password, such as abcd-efgh-ijkl-mnop, and
-// its verifier. The verifier is made of the password as it is shown.
-func NewAppPassword() (password, verifier string) {
+// its verifier under the member's ScramSalt. The verifier is made of the
+// password as it is shown.
+func NewAppPassword(salt []byte) (password, verifier string) {
 	random := make([]byte, appGroups*4*5/8+1)
 	_, _ = rand.Read(random) // never fails (crypto/rand, since Go 1.24)
 	text := tokenEncoding.EncodeToString(random)
@@ -33,9 +42,7 @@ func NewAppPassword() (password, verifier string) {
 		groups[i] = text[4*i : 4*i+4]
 	}
 	password = strings.Join(groups, "-")
-	salt := make([]byte, 16)
-	_, _ = rand.Read(salt)
-	return password, newScram(password, salt, scramRounds)
+	return password, newScram(password, salt, ScramRounds)
 }
 
 // AppPassword reports whether a password has the form of an app password, and
@@ -79,21 +86,39 @@ func scramKeys(password string, salt []byte, rounds int) (stored, server []byte)
 	return sum[:], mac("Server Key")
 }
 
+// scramVerifier is a verifier that is taken apart.
+type scramVerifier struct {
+	rounds               int
+	salt, stored, server []byte
+}
+
+func parseScram(verifier string) (v scramVerifier, ok bool) {
+	rest, ok := strings.CutPrefix(verifier, scramPrefix)
+	rounds, rest, _ := strings.Cut(rest, ":")
+	salt64, keys, _ := strings.Cut(rest, "$")
+	stored64, server64, both := strings.Cut(keys, ":")
+	var errs [4]error
+	v.rounds, errs[0] = strconv.Atoi(rounds)
+	v.salt, errs[1] = base64.StdEncoding.DecodeString(salt64)
+	v.stored, errs[2] = base64.StdEncoding.DecodeString(stored64)
+	v.server, errs[3] = base64.StdEncoding.DecodeString(server64)
+	return v, ok && both && errors.Join(errs[:]...) == nil && v.rounds >= 1 && v.rounds <= maxScramRound && len(v.stored) == sha256.Size && len(v.server) == sha256.Size
+}
+
 // verifyScram reports whether the password fits the verifier. It takes about
 // a millisecond.
 func verifyScram(verifier, password string) bool {
-	rounds, rest, _ := strings.Cut(strings.TrimPrefix(verifier, scramPrefix), ":")
-	salt64, keys, _ := strings.Cut(rest, "$")
-	stored64, _, ok := strings.Cut(keys, ":")
-	n, err := strconv.Atoi(rounds)
-	if !ok || err != nil || n < 1 || n > maxScramRound {
+	v, ok := parseScram(verifier)
+	if !ok {
 		return false
 	}
-	salt, err1 := base64.StdEncoding.DecodeString(salt64)
-	stored, err2 := base64.StdEncoding.DecodeString(stored64)
-	if err1 != nil || err2 != nil || len(stored) != sha256.Size {
-		return false
-	}
-	got, _ := scramKeys(password, salt, n)
-	return subtle.ConstantTimeCompare(got, stored) == 1
+	got, _ := scramKeys(password, v.salt, v.rounds)
+	return subtle.ConstantTimeCompare(got, v.stored) == 1
+}
+
+// ScramKeys returns the keys of a verifier that was made under the handle's
+// salt, which is the one that a client is told.
+func ScramKeys(verifier string, k *Keyring, handle string) (stored, server []byte, ok bool) {
+	v, ok := parseScram(verifier)
+	return v.stored, v.server, ok && v.rounds == ScramRounds && bytes.Equal(v.salt, ScramSalt(k, handle))
 }

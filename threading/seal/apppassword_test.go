@@ -8,7 +8,7 @@ import (
 )
 
 func TestAppPassword(t *testing.T) {
-	password, verifier := NewAppPassword()
+	password, verifier := NewAppPassword([]byte("salt of sixteen!"))
 	if !regexp.MustCompile(`^[a-z2-7]{4}(-[a-z2-7]{4}){3}$`).MatchString(password) {
 		t.Errorf("password %q", password)
 	}
@@ -25,7 +25,7 @@ func TestAppPassword(t *testing.T) {
 			t.Errorf("%q is taken for an app password", other)
 		}
 	}
-	if again, _ := NewAppPassword(); again == password {
+	if again, _ := NewAppPassword([]byte("salt of sixteen!")); again == password {
 		t.Error("two app passwords are the same")
 	}
 	for _, broken := range []string{scramPrefix, scramPrefix + "0:AA==$AA==:AA==", scramPrefix + "99999999:AA==$AA==:AA==", verifier[:len(verifier)/2], strings.Replace(verifier, "$", "", 1)} {

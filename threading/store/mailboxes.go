@@ -10,11 +10,11 @@ import (
 	"github.com/stagedoor/stagedoor/threading"
 )
 
-const mailboxColumns = "id, member_id, name, special_use, uidvalidity, uidnext, subscribed"
+const mailboxColumns = "id, member_id, name, special_use, uidvalidity, uidnext, subscribed, recent_from"
 
 func scanMailbox(r scanner) (threading.Mailbox, error) {
 	var m threading.Mailbox
-	err := r.Scan(&m.ID, &m.MemberID, &m.Name, &m.Use, &m.UIDValidity, &m.UIDNext, &m.Subscribed)
+	err := r.Scan(&m.ID, &m.MemberID, &m.Name, &m.Use, &m.UIDValidity, &m.UIDNext, &m.Subscribed, &m.RecentFrom)
 	return m, err
 }
 
@@ -41,7 +41,7 @@ func mailboxName(name string) (string, error) {
 
 // newMailbox is a mailbox that is not stored yet, subscribed if it has a use.
 func (s *Store) newMailbox(member threading.ID, name string, use threading.SpecialUse) threading.Mailbox {
-	return threading.Mailbox{ID: s.o.IDs.Next(), MemberID: member, Name: name, Use: use, UIDValidity: s.uidValidity(), UIDNext: 1, Subscribed: use != threading.UseNone}
+	return threading.Mailbox{ID: s.o.IDs.Next(), MemberID: member, Name: name, Use: use, UIDValidity: s.uidValidity(), UIDNext: 1, RecentFrom: 1, Subscribed: use != threading.UseNone}
 }
 
 // uidValidityEpoch is the year 2020 in seconds since 1970.
@@ -105,12 +105,33 @@ func (s *Store) MailboxStatus(ctx context.Context, memberID, mailboxID threading
 	var st threading.MailboxStatus
 	m := &st.Mailbox
 	err := s.row(ctx, `SELECT `+mailboxColumns+`,
-		n.messages, n.unseen, n.deleted, n.size, MAX(n.modseq, COALESCE((SELECT MAX(modseq) FROM tombstones x WHERE x.member_id = b.member_id AND x.mailbox_id = b.id), 0), b.expunged_from)
+		n.messages, n.unseen, n.deleted, n.deleted_size, n.size, MAX(n.modseq, COALESCE((SELECT MAX(modseq) FROM tombstones x WHERE x.member_id = b.member_id AND x.mailbox_id = b.id), 0), b.expunged_from)
 		FROM mailboxes b, (SELECT COUNT(*) AS messages, COALESCE(SUM(flags & 1 = 0), 0) AS unseen, COALESCE(SUM(flags & 8 != 0), 0) AS deleted,
+			COALESCE(SUM(CASE WHEN flags & 8 != 0 THEN header_size + body_size ELSE 0 END), 0) AS deleted_size,
 			COALESCE(SUM(header_size + body_size), 0) AS size, COALESCE(MAX(modseq), 0) AS modseq FROM entries WHERE member_id = ? AND mailbox_id = ?) n
 		WHERE b.member_id = ? AND b.id = ?`, []any{memberID, mailboxID, memberID, mailboxID},
-		&m.ID, &m.MemberID, &m.Name, &m.Use, &m.UIDValidity, &m.UIDNext, &m.Subscribed, &st.Messages, &st.Unseen, &st.Deleted, &st.Size, &st.HighestModSeq)
+		&m.ID, &m.MemberID, &m.Name, &m.Use, &m.UIDValidity, &m.UIDNext, &m.Subscribed, &m.RecentFrom, &st.Messages, &st.Unseen, &st.Deleted, &st.DeletedSize, &st.Size, &st.HighestModSeq)
 	return st, err
+}
+
+// MailboxStatuses returns all mailboxes of a member with their counts, each of
+// one moment.
+func (s *Store) MailboxStatuses(ctx context.Context, memberID threading.ID) ([]threading.MailboxStatus, error) {
+	list, err := s.Mailboxes(ctx, memberID)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]threading.MailboxStatus, 0, len(list))
+	for _, m := range list {
+		st, err := s.MailboxStatus(ctx, memberID, m.ID)
+		if errors.Is(err, ErrNotFound) {
+			continue // it was deleted in between
+		} else if err != nil {
+			return nil, fmt.Errorf("count the mailboxes: %w", err)
+		}
+		out = append(out, st)
+	}
+	return out, nil
 }
 
 // HighestModSeq is the mod-sequence of the last change in a mailbox (RFC 7162
@@ -120,6 +141,27 @@ func (s *Store) HighestModSeq(ctx context.Context, memberID, mailboxID threading
 		COALESCE((SELECT MAX(modseq) FROM entries WHERE member_id = b.member_id AND mailbox_id = b.id), 0))
 		FROM mailboxes b WHERE b.member_id = ? AND b.id = ?`, []any{memberID, mailboxID}, &modseq)
 	return modseq, err
+}
+
+// SetRecentFrom notes that clients were told of the messages below a UID. It
+// never goes back.
+func (s *Store) SetRecentFrom(ctx context.Context, memberID, mailboxID threading.ID, uid uint32) error {
+	return s.c.commit(ctx, func(t *tx) error {
+		_, err := t.exec("UPDATE mailboxes SET recent_from = ? WHERE member_id = ? AND id = ? AND recent_from < ?", uid, memberID, mailboxID, uid)
+		return err
+	})
+}
+
+// FirstUnseen is the lowest UID without \Seen, 0 if there is none.
+func (s *Store) FirstUnseen(ctx context.Context, memberID, mailboxID threading.ID) (uid uint32, err error) {
+	err = s.row(ctx, "SELECT COALESCE((SELECT uid FROM entries WHERE member_id = ? AND mailbox_id = ? AND flags & 1 = 0 ORDER BY uid LIMIT 1), 0)", []any{memberID, mailboxID}, &uid)
+	return uid, err
+}
+
+// CountFrom is how many messages have a UID of at least from.
+func (s *Store) CountFrom(ctx context.Context, memberID, mailboxID threading.ID, from uint32) (n uint32, err error) {
+	err = s.row(ctx, "SELECT COUNT(*) FROM entries WHERE member_id = ? AND mailbox_id = ? AND uid >= ?", []any{memberID, mailboxID, from}, &n)
+	return n, err
 }
 
 // CreateMailbox creates a mailbox and the levels above it that are missing.

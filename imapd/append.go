@@ -61,15 +61,35 @@ func (a *Append) Check(size int64, flags []imap.Flag) error {
 	return err
 }
 
-// Add reads a message of size octets. It is streamed into the store; line ends
+// errBinary refuses a message with NULs, which only a binary literal carries: a
+// mailbox that kept them could not be read by others (RFC 3516 section 4.3).
+var errBinary = no(imap.ResponseCodeUnknownCTE, "A message with NULs can't be stored here: encode its parts as base64.")
+
+// noNUL fails at a NUL.
+type noNUL struct{ r io.Reader }
+
+// Read implements io.Reader.
+func (n *noNUL) Read(p []byte) (int, error) {
+	k, err := n.r.Read(p)
+	if bytes.IndexByte(p[:k], 0) >= 0 {
+		return 0, errBinary
+	}
+	return k, err
+}
+
+// Add reads a message of size octets; binary: from a literal that may hold NULs.
+// It is streamed into the store; line ends
 // become CRLF and NULs 0x80 (see wellFormed).
-func (a *Append) Add(r io.Reader, size int64, flags []imap.Flag, at time.Time) error {
+func (a *Append) Add(r io.Reader, size int64, binary bool, flags []imap.Flag, at time.Time) error {
 	if err := a.Check(size, flags); err != nil {
 		return err
 	}
 	bits, keywords, err := parseFlags(flags)
 	if err != nil {
 		return err
+	}
+	if binary {
+		r = &noNUL{r}
 	}
 	src := bufio.NewReaderSize(&wellFormed{r: bufio.NewReader(&exactly{r: r, left: size})}, 8<<10)
 	header, err := readHeader(src)

@@ -58,7 +58,7 @@ func (b *Binary) open() (io.Reader, io.Closer, error) {
 		}
 		r = io.MultiReader(bytes.NewReader(h), raw)
 	case b.part.Encoding == "BASE64":
-		r = base64.NewDecoder(base64.StdEncoding, raw)
+		r = base64.NewDecoder(base64.StdEncoding, &base64Only{raw})
 	case b.part.Encoding == "QUOTED-PRINTABLE":
 		r = quotedprintable.NewReader(raw)
 	}
@@ -69,6 +69,25 @@ func (b *Binary) open() (io.Reader, io.Closer, error) {
 		r = io.LimitReader(r, b.partial.Size)
 	}
 	return r, raw, nil
+}
+
+// base64Only leaves out what is not of the alphabet (RFC 2045 section 6.8).
+type base64Only struct{ r io.Reader }
+
+// Read implements io.Reader.
+func (f *base64Only) Read(p []byte) (int, error) {
+	for {
+		n, err := f.r.Read(p)
+		kept := p[:0]
+		for _, c := range p[:n] {
+			if c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '=' {
+				kept = append(kept, c)
+			}
+		}
+		if len(kept) > 0 || err != nil || len(p) == 0 {
+			return len(kept), err
+		}
+	}
 }
 
 // Size counts the decoded octets.

@@ -50,7 +50,7 @@ func (s *Session) List(ref string, patterns []string, o *imap.ListOptions, statu
 			continue
 		}
 		d := Listed{ListData: imap.ListData{Delim: threading.HierarchySep, Mailbox: mb.Name}}
-		children, subscribedBelow := below(all, i)
+		children, subscribedBelow := below(all, i, func(name string) bool { return matchesAny(ref, patterns, name) })
 		use := useAttrs[mb.Use]
 		if o.SelectSubscribed && !mb.Subscribed {
 			if !o.SelectRecursiveMatch || !subscribedBelow {
@@ -81,15 +81,33 @@ func (s *Session) List(ref string, patterns []string, o *imap.ListOptions, statu
 		}
 		out = append(out, d)
 	}
+	if o.SelectSubscribed && !o.SelectSpecialUse {
+		lost, err := s.lost(ref, patterns)
+		return append(out, lost...), err
+	}
 	return out, nil
 }
 
-// below reports whether there are mailboxes below all[i], and subscribed ones.
-func below(all []threading.Mailbox, i int) (any, subscribed bool) {
+// lost are the mailboxes that match and that the member is still subscribed to
+// though they were deleted.
+func (s *Session) lost(ref string, patterns []string) (out []Listed, err error) {
+	names, err := s.store().LostSubscriptions(s.ctx, s.member.ID)
+	for _, name := range names {
+		if matchesAny(ref, patterns, name) {
+			out = append(out, Listed{ListData: imap.ListData{Delim: threading.HierarchySep, Mailbox: name,
+				Attrs: []imap.MailboxAttr{imap.MailboxAttrSubscribed, imap.MailboxAttrNonExistent}}})
+		}
+	}
+	return out, err
+}
+
+// below reports whether there are mailboxes below all[i], and subscribed ones
+// that are not listed themselves (RFC 5258 section 3.5).
+func below(all []threading.Mailbox, i int, listed func(string) bool) (any, subscribed bool) {
 	prefix := all[i].Name + string(threading.HierarchySep)
 	for _, mb := range all {
 		if strings.HasPrefix(mb.Name, prefix) {
-			any, subscribed = true, subscribed || mb.Subscribed
+			any, subscribed = true, subscribed || mb.Subscribed && !listed(mb.Name)
 		}
 	}
 	return any, subscribed

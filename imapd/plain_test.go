@@ -17,7 +17,7 @@ func appendOne(s *Session, name string, r io.Reader, size int64, at time.Time) e
 		return err
 	}
 	defer a.Discard()
-	if err := a.Add(r, size, nil, at); err != nil {
+	if err := a.Add(r, size, false, nil, at); err != nil {
 		return err
 	}
 	_, err = a.Commit()

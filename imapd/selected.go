@@ -80,8 +80,8 @@ type Selected struct {
 func (s *Session) Select(name string, o SelectOptions) (*Selected, error) {
 	s.Unselect()
 	var mb threading.Mailbox
-	var uids []uint32
-	var modseq, highest uint64
+	var c store.Contents
+	var highest uint64
 	err := aside(func() (err error) {
 		if mb, err = s.store().Mailbox(s.ctx, s.member.ID, name); err != nil {
 			return err
@@ -89,45 +89,38 @@ func (s *Session) Select(name string, o SelectOptions) (*Selected, error) {
 		if highest, err = s.store().HighestModSeq(s.ctx, s.member.ID, mb.ID); err != nil {
 			return err
 		}
-		uids, modseq, err = s.store().UIDs(s.ctx, s.member.ID, mb.ID)
+		c, err = s.store().Contents(s.ctx, s.member.ID, mb.ID)
 		return err
 	})
 	if err != nil {
 		return nil, answer(err, imap.ResponseCodeNonExistent)
 	}
-	s.box = &selected{Mailbox: mb, readOnly: o.ReadOnly, uids: slices.Clip(uids), modseq: modseq}
+	s.box = &selected{Mailbox: mb, readOnly: o.ReadOnly, uids: slices.Clip(c.UIDs), modseq: c.ModSeq}
 	next := mb.UIDNext
-	if n := len(uids); n > 0 {
-		next = max(next, uids[n-1]+1)
+	if n := len(c.UIDs); n > 0 {
+		next = max(next, c.UIDs[n-1]+1)
 	}
 	if !o.Aside && !s.IMAP4rev2 {
 		s.claim(s.box, next)
 	}
-	flags := permanent[:len(permanent)-1]
-	d := &imap.SelectData{Flags: flags, PermanentFlags: permanent, NumMessages: uint32(len(uids)), UIDNext: imap.UID(next), UIDValidity: mb.UIDValidity,
+	flags := slices.Clone(permanent[:len(permanent)-1])
+	for _, k := range c.Keywords {
+		flags = append(flags, imap.Flag(k))
+	}
+	d := &imap.SelectData{Flags: flags, PermanentFlags: append(slices.Clone(flags), imap.FlagWildcard), NumMessages: uint32(len(c.UIDs)), UIDNext: imap.UID(next), UIDValidity: mb.UIDValidity,
 		NumRecent: s.box.countRecent(), HighestModSeq: highest}
 	if o.ReadOnly {
 		d.PermanentFlags = []imap.Flag{}
 	}
 	d.List = &imap.ListData{Delim: threading.HierarchySep, Mailbox: mb.Name}
 	out := &Selected{SelectData: d, MailboxID: s.objectID(seal.TokenMailbox, mb.ID)}
-	if !o.Aside && !s.IMAP4rev2 {
-		if d.FirstUnseenSeqNum, err = s.firstUnseen(); err != nil {
-			return nil, err
-		}
+	if c.FirstUnseen != 0 {
+		d.FirstUnseenSeqNum = s.box.seq(c.FirstUnseen)
 	}
 	if q := o.QResync; q != nil && q.UIDValidity == mb.UIDValidity {
 		out.Vanished, out.Changed, err = s.resync(q.Known, q.ModSeq)
 	}
 	return out, err
-}
-
-func (s *Session) firstUnseen() (uint32, error) {
-	uid, err := s.store().FirstUnseen(s.ctx, s.member.ID, s.box.ID)
-	if err != nil || uid == 0 {
-		return 0, err
-	}
-	return s.box.seq(uid), nil
 }
 
 // resync returns what vanished of the messages that a client knew (nil: of

@@ -24,19 +24,37 @@ type sortKey struct {
 	compare func(a, b *store.Keys) int
 }
 
+// caseMap compares as i;unicode-casemap does (RFC 5051), which turns letters to
+// upper case: "[" and "_" come after them. Text is in lower case here.
+func caseMap(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		if x, y := upperByte(a[i]), upperByte(b[i]); x != y {
+			return cmp.Compare(x, y)
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func upperByte(c byte) byte {
+	if c >= 'a' && c <= 'z' {
+		return c - 'a' + 'A'
+	}
+	return c
+}
+
 // sortKeys are the keys. Text was folded when the index was made, which is
 // finer than the i;unicode-casemap that RFC 5256 section 2 asks for only in
 // leaving out accents.
 var sortKeys = map[string]sortKey{
 	"ARRIVAL":     {store.ColumnSaved, func(a, b *store.Keys) int { return cmp.Compare(a.Saved, b.Saved) }},
-	"CC":          {store.ColumnCc, func(a, b *store.Keys) int { return strings.Compare(a.Cc, b.Cc) }},
+	"CC":          {store.ColumnCc, func(a, b *store.Keys) int { return caseMap(a.Cc, b.Cc) }},
 	"DATE":        {store.ColumnSent, func(a, b *store.Keys) int { return cmp.Compare(a.Sent, b.Sent) }},
-	"FROM":        {store.ColumnFrom, func(a, b *store.Keys) int { return strings.Compare(a.From, b.From) }},
+	"FROM":        {store.ColumnFrom, func(a, b *store.Keys) int { return caseMap(a.From, b.From) }},
 	"SIZE":        {store.ColumnSize, func(a, b *store.Keys) int { return cmp.Compare(a.Size, b.Size) }},
-	"SUBJECT":     {store.ColumnSubject, func(a, b *store.Keys) int { return strings.Compare(a.Subject, b.Subject) }},
-	"TO":          {store.ColumnTo, func(a, b *store.Keys) int { return strings.Compare(a.To, b.To) }},
-	"DISPLAYFROM": {store.ColumnDisplayFrom, func(a, b *store.Keys) int { return strings.Compare(a.DisplayFrom, b.DisplayFrom) }},
-	"DISPLAYTO":   {store.ColumnDisplayTo, func(a, b *store.Keys) int { return strings.Compare(a.DisplayTo, b.DisplayTo) }},
+	"SUBJECT":     {store.ColumnSubject, func(a, b *store.Keys) int { return caseMap(a.Subject, b.Subject) }},
+	"TO":          {store.ColumnTo, func(a, b *store.Keys) int { return caseMap(a.To, b.To) }},
+	"DISPLAYFROM": {store.ColumnDisplayFrom, func(a, b *store.Keys) int { return caseMap(a.DisplayFrom, b.DisplayFrom) }},
+	"DISPLAYTO":   {store.ColumnDisplayTo, func(a, b *store.Keys) int { return caseMap(a.DisplayTo, b.DisplayTo) }},
 }
 
 // Sort returns the messages that match, in order.

@@ -58,7 +58,7 @@ func (s *Session) Thread(byUID bool, algorithm imap.ThreadAlgorithm, c *Criteria
 // orderedSubject puts messages of one base subject under the first of them.
 func orderedSubject(keys []store.Keys, num func(*store.Keys) uint32) []*Thread {
 	slices.SortFunc(keys, func(a, b store.Keys) int {
-		return cmp.Or(strings.Compare(a.Subject, b.Subject), cmp.Compare(a.Sent, b.Sent), cmp.Compare(a.UID, b.UID))
+		return cmp.Or(caseMap(a.Subject, b.Subject), cmp.Compare(a.Sent, b.Sent), cmp.Compare(a.UID, b.UID))
 	})
 	type root struct {
 		*Thread

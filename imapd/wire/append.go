@@ -81,6 +81,7 @@ func (c *conn) appendOne(a *imapd.Append) error {
 		c.r.expect('(')
 		wide = true
 	}
+	binary := c.r.peek() == '~'
 	size, sync := c.r.literalHead()
 	if c.r.err != nil {
 		return c.r.err
@@ -91,7 +92,7 @@ func (c *conn) appendOne(a *imapd.Append) error {
 	if !c.r.proceed(sync) {
 		return c.r.err
 	}
-	if err := c.message(a, size, flags, at); err != nil {
+	if err := c.message(a, size, binary && !wide, flags, at); err != nil {
 		return err
 	}
 	if wide {
@@ -102,9 +103,9 @@ func (c *conn) appendOne(a *imapd.Append) error {
 
 // message streams a message. What is left of it after an error is read: it must
 // not be taken for commands.
-func (c *conn) message(a *imapd.Append, size int64, flags []imap.Flag, at time.Time) error {
+func (c *conn) message(a *imapd.Append, size int64, binary bool, flags []imap.Flag, at time.Time) error {
 	from := &io.LimitedReader{R: &steady{c}, N: size}
-	err := a.Add(from, size, flags, at)
+	err := a.Add(from, size, binary, flags, at)
 	if _, cerr := io.Copy(io.Discard, from); cerr != nil || from.N > 0 {
 		c.r.fail(io.ErrUnexpectedEOF)
 		return c.r.err

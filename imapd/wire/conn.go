@@ -53,8 +53,12 @@ type conn struct {
 	secure  bool // by TLS
 	enabled struct{ condstore, qresync, utf8, rev2 bool }
 	client  string // its name, by ID
-	bads    int
-	deflate *deflated // nil: not compressed
+	// keywords are those of the mailbox that the client was told of, in lower
+	// case.
+	keywords     map[string]bool
+	mailboxFlags []imap.Flag
+	bads         int
+	deflate      *deflated // nil: not compressed
 
 	failures int         // wrong passwords
 	signIn   *time.Timer // ends the connection of one that doesn't sign in

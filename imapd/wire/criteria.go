@@ -18,6 +18,7 @@ type searchReader struct {
 	c       *conn
 	charset string
 	keys    int
+	modseq  bool // a mod-sequence is asked for: that enables CONDSTORE
 }
 
 // keysUntilEnd reads keys that all must match.
@@ -243,7 +244,7 @@ func (s *searchReader) extended(c *imapd.Criteria, name string) bool {
 		if c.ModSeq == nil || n > c.ModSeq.ModSeq {
 			c.ModSeq = &imap.SearchCriteriaModSeq{ModSeq: n}
 		}
-		s.c.enabled.condstore = true
+		s.modseq = true
 	case name == "EMAILID" && s.c.can(imap.CapObjectID): // RFC 8474
 		r.sp()
 		c.EmailIDs = append(c.EmailIDs, r.astring())

@@ -38,7 +38,11 @@ func (c *conn) fetch(byUID bool) (done, error) {
 	o.UID = o.UID || byUID
 	// RFC 7162 section 3.1: what asks for mod-sequences enables CONDSTORE.
 	o.ModSeq = o.ModSeq || o.ChangedSince > 0
-	c.enabled.condstore = c.enabled.condstore || o.ModSeq
+	if o.ModSeq {
+		if err := c.enableCondStore(); err != nil {
+			return done{}, err
+		}
+	}
 	if f.vanished {
 		if err := c.fetchVanished(f, byUID); err != nil {
 			return done{}, err
@@ -309,6 +313,11 @@ func (c *conn) writeMessage(m *imapd.Message, q *fetching) error {
 	if err != nil {
 		return err
 	}
+	var flags []imap.Flag
+	if o.Flags || m.FlagsChanged {
+		flags = m.Flags()
+		c.announce(flags)
+	}
 	w := c.w
 	w.text("* ").number(uint64(m.Seq)).text(" FETCH (")
 	sep := ""
@@ -321,7 +330,7 @@ func (c *conn) writeMessage(m *imapd.Message, q *fetching) error {
 		item("UID").number(uint64(m.UID()))
 	}
 	if o.Flags || m.FlagsChanged {
-		item("FLAGS").flags(m.Flags())
+		item("FLAGS").flags(flags)
 	}
 	if o.ModSeq || m.FlagsChanged && c.enabled.condstore {
 		item("MODSEQ").text("(").number(m.ModSeq()).text(")")

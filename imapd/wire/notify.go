@@ -214,7 +214,7 @@ func (n *notification) look(tell, first bool) error {
 		}
 		old, known := n.known[b.Name]
 		n.known[b.Name] = b
-		changed := !known || old.UIDNext != b.UIDNext || old.Messages != b.Messages || g.flags && (old.HighestModSeq != b.HighestModSeq || old.Unseen != b.Unseen)
+		changed := !known || old.UIDNext != b.UIDNext || old.Messages != b.Messages || g.flags && old.HighestModSeq != b.HighestModSeq
 		if tell && changed && g.news && b.Name != selected {
 			n.status(&b, g)
 		}
@@ -248,10 +248,7 @@ func (n *notification) watchesNames(name string) bool {
 func (n *notification) status(b *imapd.Counts, g *eventGroup) {
 	w := n.c.w
 	w.text("* STATUS ").mailbox(b.Name).text(" (MESSAGES ").number(uint64(b.Messages)).text(" UIDNEXT ").number(uint64(b.UIDNext)).text(" UIDVALIDITY ").number(uint64(b.UIDValidity))
-	if g.flags {
-		w.text(" UNSEEN ").number(uint64(b.Unseen))
-	}
-	if n.c.enabled.condstore {
+	if g.flags || n.c.enabled.condstore {
 		w.text(" HIGHESTMODSEQ ").number(max(1, b.HighestModSeq))
 	}
 	w.text(")\r\n")

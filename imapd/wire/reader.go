@@ -19,7 +19,7 @@ const (
 	// of thousands of octets.
 	maxCommand = 256 << 10
 	// maxStranger bounds the commands of one who has not signed in.
-	maxStranger = 16 << 10
+	maxStranger = 64 << 10 // ID may have 30 KB (RFC 2971 section 3.3)
 	// maxDropped bounds a non-synchronizing literal that is read and dropped;
 	// past it the connection ends.
 	maxDropped = 256 << 20

@@ -71,6 +71,11 @@ func (c *conn) search(byUID bool) (done, error) {
 	if err := c.parsed(); err != nil {
 		return done{}, err
 	}
+	if s.modseq {
+		if err := c.enableCondStore(); err != nil {
+			return done{}, err
+		}
+	}
 	found, err := c.s.Search(criteria, c.progress())
 	if err != nil {
 		if o.save {
@@ -261,6 +266,11 @@ func (c *conn) sort(byUID bool) (done, error) {
 	if err := c.parsed(); err != nil {
 		return done{}, err
 	}
+	if s.modseq {
+		if err := c.enableCondStore(); err != nil {
+			return done{}, err
+		}
+	}
 	found, err := c.s.Sort(by, criteria)
 	if err != nil {
 		return done{}, err
@@ -291,6 +301,11 @@ func (c *conn) thread(byUID bool) (done, error) {
 	criteria := s.keysUntilEnd()
 	if err := c.parsed(); err != nil {
 		return done{}, err
+	}
+	if s.modseq {
+		if err := c.enableCondStore(); err != nil {
+			return done{}, err
+		}
 	}
 	if !c.can(capThread + imap.Cap(algorithm)) {
 		return done{}, syntaxError("This server doesn't know that way to thread.")

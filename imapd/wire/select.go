@@ -81,7 +81,52 @@ func (c *conn) qresync() *imapd.QResync {
 	return q
 }
 
+// enableCondStore notes that the client wants to know mod-sequences, and tells
+// it where the mailbox stands (RFC 7162 section 3.1.2.1).
+func (c *conn) enableCondStore() error {
+	if c.enabled.condstore {
+		return nil
+	}
+	c.enabled.condstore = true
+	if c.state != imap.ConnStateSelected {
+		return nil
+	}
+	m, err := c.s.HighestModSeq()
+	if err == nil {
+		c.w.text("* OK [HIGHESTMODSEQ ").number(m).text("] The last change\r\n")
+	}
+	return err
+}
+
+// announce tells of keywords that are new in the mailbox, before a message has
+// them (RFC 9051 section 7.3.5).
+func (c *conn) announce(flags []imap.Flag) {
+	fresh := false
+	for _, f := range flags {
+		if name := strings.ToLower(string(f)); !strings.HasPrefix(name, `\`) && !c.keywords[name] {
+			if c.keywords == nil {
+				c.keywords = map[string]bool{}
+			}
+			c.keywords[name] = true
+			c.mailboxFlags = append(c.mailboxFlags, f)
+			fresh = true
+		}
+	}
+	if fresh {
+		c.w.text("* FLAGS ").flags(c.mailboxFlags).text("\r\n")
+	}
+}
+
 func (c *conn) writeSelected(d *imapd.Selected) {
+	c.keywords, c.mailboxFlags = nil, nil
+	for _, f := range d.Flags {
+		if c.mailboxFlags = append(c.mailboxFlags, f); f[0] != '\\' {
+			if c.keywords == nil {
+				c.keywords = map[string]bool{}
+			}
+			c.keywords[strings.ToLower(string(f))] = true
+		}
+	}
 	c.w.text("* ").number(uint64(d.NumMessages)).text(" EXISTS\r\n")
 	if !c.enabled.rev2 {
 		c.w.text("* ").number(uint64(d.NumRecent)).text(" RECENT\r\n")
@@ -128,6 +173,7 @@ func (c *conn) vanished(set threading.UIDSet, earlier bool) {
 
 // writeFlags tells of a message's flags.
 func (c *conn) writeFlags(u *imapd.FlagsUpdate, uid bool) {
+	c.announce(u.Flags)
 	c.w.text("* ").number(uint64(u.Seq)).text(" FETCH (")
 	sep := ""
 	if uid || c.enabled.qresync {

@@ -31,7 +31,11 @@ func (c *conn) store(byUID bool) (done, error) {
 	if err := c.parsed(); err != nil {
 		return done{}, err
 	}
-	c.enabled.condstore = c.enabled.condstore || o.UnchangedSince != nil
+	if o.UnchangedSince != nil {
+		if err := c.enableCondStore(); err != nil {
+			return done{}, err
+		}
+	}
 	o.ModSeqs = c.enabled.condstore
 	modified, err := c.s.Store(set, change, o, func(u imapd.FlagsUpdate) error {
 		c.writeFlags(&u, byUID)

@@ -15,7 +15,8 @@ var utf7 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 const errMailboxName = syntaxError("The mailbox's name is neither modified UTF-7 nor UTF-8.")
 
 // decodeMailbox returns the name that a client means. UTF-8 is understood in
-// any case; a client that announced it means "&" as it stands.
+// any case; a client that announced it means "&" as it stands, and so does one
+// after whose "&" no modified UTF-7 comes.
 func decodeMailbox(s string, asUTF8 bool) (string, error) {
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return "", errMailboxName
@@ -24,35 +25,37 @@ func decodeMailbox(s string, asUTF8 bool) (string, error) {
 		return s, nil
 	}
 	var out strings.Builder
-	for {
-		plain, rest, shifted := strings.Cut(s, "&")
+	for rest := s; ; {
+		plain, after, shifted := strings.Cut(rest, "&")
 		out.WriteString(plain)
 		if !shifted {
 			return out.String(), nil
 		}
-		text, after, ok := strings.Cut(rest, "-")
-		if !ok {
-			return "", errMailboxName
-		}
-		s = after
-		if text == "" {
-			out.WriteByte('&')
-			continue
-		}
-		b, err := utf7.DecodeString(text)
-		if err != nil || len(b)%2 != 0 {
-			return "", errMailboxName
-		}
-		units := make([]uint16, len(b)/2)
-		for i := range units {
-			units[i] = uint16(b[2*i])<<8 | uint16(b[2*i+1])
-		}
-		decoded := string(utf16.Decode(units))
-		if strings.ContainsFunc(decoded, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }) {
-			return "", errMailboxName
+		text, next, ended := strings.Cut(after, "-")
+		decoded, ok := decodeShifted(text)
+		if !ended || !ok {
+			return s, nil
 		}
 		out.WriteString(decoded)
+		rest = next
 	}
+}
+
+// decodeShifted decodes what stands between "&" and "-".
+func decodeShifted(text string) (string, bool) {
+	if text == "" {
+		return "&", true
+	}
+	b, err := utf7.DecodeString(text)
+	if err != nil || len(b)%2 != 0 {
+		return "", false
+	}
+	units := make([]uint16, len(b)/2)
+	for i := range units {
+		units[i] = uint16(b[2*i])<<8 | uint16(b[2*i+1])
+	}
+	decoded := string(utf16.Decode(units))
+	return decoded, !strings.ContainsFunc(decoded, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError })
 }
 
 // encodeMailbox is the inverse.

@@ -222,6 +222,52 @@ func (s *Store) UIDs(ctx context.Context, memberID, mailboxID threading.ID) ([]u
 	return uids, modseq, nil
 }
 
+// Contents are what a mailbox holds, all of one moment.
+type Contents struct {
+	UIDs        []uint32 // ascending
+	ModSeq      uint64   // what they are true of
+	FirstUnseen uint32   // the lowest UID without \Seen; 0: there is none
+	Keywords    []string // that any message has, sorted
+}
+
+const readContents = "SELECT uid, flags & 1, keywords FROM entries WHERE member_id = ? AND mailbox_id = ? ORDER BY uid"
+
+// Contents reads what a mailbox holds, in one pass.
+func (s *Store) Contents(ctx context.Context, memberID, mailboxID threading.ID) (Contents, error) {
+	var c Contents
+	err := s.snapshot(ctx, []string{readModSeq, readContents}, func(r *reader) (err error) {
+		c = Contents{}
+		if c.ModSeq, err = r.modseq(memberID); err != nil {
+			return err
+		}
+		known := map[string]bool{}
+		err = r.rows(readContents, []any{memberID, mailboxID}, func(row scanner) error {
+			var uid uint32
+			var seen bool
+			var keywords sql.RawBytes
+			err := row.Scan(&uid, &seen, &keywords)
+			c.UIDs = append(c.UIDs, uid)
+			if !seen && c.FirstUnseen == 0 {
+				c.FirstUnseen = uid
+			}
+			if len(keywords) > 0 && !known[string(keywords)] {
+				known[string(keywords)] = true
+			}
+			return err
+		})
+		for list := range known {
+			c.Keywords = append(c.Keywords, strings.Fields(list)...)
+		}
+		return err
+	})
+	if err != nil {
+		return c, fmt.Errorf("list the mailbox: %w", err)
+	}
+	slices.Sort(c.Keywords)
+	c.Keywords = slices.CompactFunc(c.Keywords, strings.EqualFold)
+	return c, nil
+}
+
 // snapshot runs reads that must be of one moment. The queries that f may use
 // are prepared before: preparing takes a connection, and when every snapshot
 // holds one and waits for another, none goes on.

@@ -93,6 +93,11 @@ func keyText(value string) string {
 // displayed of it (RFC 5957 section 3): the name, or mailbox@host.
 func firstAddress(value string) (mailbox, display string) {
 	value = value[:min(len(value), maxKeyField)]
+	// A group's name stands for its addresses (RFC 5256 section 3, RFC 5957).
+	if group, _, ok := strings.Cut(value, ":"); ok && !strings.ContainsAny(group, `<@,"(`) {
+		name := keyText(group)
+		return name, name
+	}
 	var name, addr string
 	if list, err := mail.ParseAddressList(value); err == nil && len(list) > 0 {
 		name, addr = list[0].Name, list[0].Address

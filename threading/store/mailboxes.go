@@ -152,12 +152,6 @@ func (s *Store) SetRecentFrom(ctx context.Context, memberID, mailboxID threading
 	})
 }
 
-// FirstUnseen is the lowest UID without \Seen, 0 if there is none.
-func (s *Store) FirstUnseen(ctx context.Context, memberID, mailboxID threading.ID) (uid uint32, err error) {
-	err = s.row(ctx, "SELECT COALESCE((SELECT uid FROM entries WHERE member_id = ? AND mailbox_id = ? AND flags & 1 = 0 ORDER BY uid LIMIT 1), 0)", []any{memberID, mailboxID}, &uid)
-	return uid, err
-}
-
 // CountFrom is how many messages have a UID of at least from.
 func (s *Store) CountFrom(ctx context.Context, memberID, mailboxID threading.ID, from uint32) (n uint32, err error) {
 	err = s.row(ctx, "SELECT COUNT(*) FROM entries WHERE member_id = ? AND mailbox_id = ? AND uid >= ?", []any{memberID, mailboxID, from}, &n)
@@ -194,6 +188,11 @@ func (s *Store) CreateMailbox(ctx context.Context, memberID threading.ID, name s
 			}
 			level := s.newMailbox(memberID, name[:i], threading.UseNone)
 			level.UIDValidity = s.newUIDValidity()
+			gone, err := t.exec("DELETE FROM subscriptions WHERE member_id = ? AND name = ?", memberID, level.Name)
+			if err != nil {
+				return err
+			}
+			level.Subscribed = level.Subscribed || gone > 0 // to one of that name that was deleted
 			if i == len(name) {
 				level.Use, made = use, level
 			}
@@ -301,6 +300,11 @@ func (s *Store) DeleteMailbox(ctx context.Context, memberID threading.ID, name s
 		if err := t.eraseMailbox(memberID, mb.ID); err != nil {
 			return err
 		}
+		if mb.Subscribed {
+			if _, err := t.exec("INSERT OR IGNORE INTO subscriptions (member_id, name) VALUES (?, ?)", memberID, mb.Name); err != nil {
+				return err
+			}
+		}
 		return t.leaveAll(memberID, modseq)
 	})
 }
@@ -331,6 +335,28 @@ func (s *Store) SetSubscribed(ctx context.Context, memberID threading.ID, name s
 		return ErrNotFound
 	}
 	return s.c.commit(ctx, func(t *tx) error {
-		return changed(t.exec("UPDATE mailboxes SET subscribed = ? WHERE member_id = ? AND name = ?", subscribed, memberID, name))
+		gone := int64(0)
+		if !subscribed {
+			if gone, err = t.exec("DELETE FROM subscriptions WHERE member_id = ? AND name = ?", memberID, name); err != nil {
+				return err
+			}
+		}
+		n, err := t.exec("UPDATE mailboxes SET subscribed = ? WHERE member_id = ? AND name = ?", subscribed, memberID, name)
+		if err == nil && n+gone == 0 {
+			err = ErrNotFound
+		}
+		return err
 	})
+}
+
+// LostSubscriptions are the names that the member is subscribed to of mailboxes
+// that were deleted.
+func (s *Store) LostSubscriptions(ctx context.Context, memberID threading.ID) (names []string, err error) {
+	err = s.rows(ctx, "SELECT name FROM subscriptions WHERE member_id = ? ORDER BY name", []any{memberID}, func(r scanner) error {
+		var name string
+		err := r.Scan(&name)
+		names = append(names, name)
+		return err
+	})
+	return names, err
 }

@@ -254,6 +254,11 @@ func (c *checker) outbound() {
 			c.problem("dns.resolver", "%q is not IP:port, such as \"127.0.0.1:53\" or \"[::1]:53\"", c.DNS.Resolver)
 		}
 	}
+	for _, address := range c.DNS.Addresses {
+		if ip, err := netip.ParseAddr(address); err != nil || !ip.IsGlobalUnicast() || ip.Zone() != "" {
+			c.problem("dns.addresses", "%q is not a public IP address, such as \"192.0.2.25\" or \"2001:db8::25\"", address)
+		}
+	}
 }
 
 // smarthost checks outbound.smarthost.

@@ -54,6 +54,7 @@ type Storage struct {
 type SMTP struct {
 	Listen         []string `toml:"listen" doc:"host:port, any number of them; [] closes the door. STARTTLS is offered."`
 	MaxMessageSize Size     `toml:"max_message_size" doc:"The largest message that any door takes (RFC 1870): 64KB to 200MB; 1KB is 1024 octets."`
+	MTASTS         STSMode  `toml:"mta_sts" doc:"The policy that other servers find at https://mta-sts.DOMAIN/.well-known/mta-sts.txt (RFC 8461): testing only has them report failures, enforce has them keep mail back that can't come by verified TLS, none withdraws an earlier policy, off serves none. Set enforce once the certificate is trusted and stagedoor dns check is content."`
 }
 
 // LMTP is [lmtp].
@@ -118,7 +119,8 @@ type SenderAuth struct {
 
 // DNS is [dns].
 type DNS struct {
-	Resolver string `toml:"resolver" doc:"IP:port of the DNS server, such as 127.0.0.1:53. Empty: the system's."`
+	Resolver  string   `toml:"resolver" doc:"IP:port of the DNS server, such as 127.0.0.1:53. Empty: the system's."`
+	Addresses []string `toml:"addresses" doc:"The public IP addresses of this server, where its interfaces don't show them (behind address translation). For stagedoor dns and doctor."`
 }
 
 // Privacy is [privacy].
@@ -195,6 +197,21 @@ const (
 
 func (OutOfOffice) values() []string {
 	return []string{string(OutOfOfficeFile), string(OutOfOfficeDrop)}
+}
+
+// STSMode is smtp.mta_sts.
+type STSMode string
+
+// What is said of TLS to servers that bring mail.
+const (
+	STSOff     STSMode = "off"
+	STSNone    STSMode = "none"
+	STSTesting STSMode = "testing"
+	STSEnforce STSMode = "enforce"
+)
+
+func (STSMode) values() []string {
+	return []string{string(STSOff), string(STSNone), string(STSTesting), string(STSEnforce)}
 }
 
 // LogLevel is log.level.

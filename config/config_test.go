@@ -144,6 +144,7 @@ func TestErrorsNameTheLineAndSayWhatToDo(t *testing.T) {
 		{"smarthost user alone", "domain = \"x.example\"\n[outbound]\nsmarthost = \"smtps://u@h.example\"\n", []string{"relay.toml:3: outbound.smarthost: names a user … "}},
 		{"smarthost password alone", "domain = \"x.example\"\n[outbound]\nsmarthost_password_file = \"x\"\n", []string{"relay.toml:3: outbound.smarthost_password_file: is of no use … "}},
 		{"selector and resolver", "domain = \"x.example\"\n[dkim]\nselector = \"a_b\"\n[dns]\nresolver = \"ns.example:53\"\n", []string{"relay.toml:3: dkim.selector: … ", "relay.toml:5: dns.resolver: … IP:port"}},
+		{"public addresses", "domain = \"x.example\"\n[dns]\naddresses = [\"192.0.2.25\", \"mx.example\", \"127.0.0.1\"]\n", []string{"relay.toml:3: dns.addresses: \"mx.example\" … ", "relay.toml:3: dns.addresses: \"127.0.0.1\" … "}},
 		{"limits", "domain = \"x.example\"\n[limits]\nmax_recipients = 0\nconnections = -1\n", []string{"relay.toml:3: limits.max_recipients: 0 is outside 1 to 1000 … ", "relay.toml:4: limits.connections: … "}},
 		{"type errors and value errors together", "domain = \"x_y\"\n[imap]\nlisten = 1\n[what]\n", []string{"relay.toml:1: domain: … ", "relay.toml:3: imap.listen: … ", "relay.toml:4: what: … "}},
 	} {

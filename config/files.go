@@ -132,6 +132,9 @@ func (c *Config) Warnings() []string {
 	if c.TLS.CertFile == "" {
 		warn("tls", "has no certificate: a self-signed one is used, which mail clients and other servers don't trust; set tls.cert_file and tls.key_file")
 	}
+	if c.SMTP.MTASTS == STSEnforce && c.TLS.CertFile == "" {
+		warn("smtp.mta_sts", "is enforce and the certificate is self-signed: servers that follow it keep their mail back; set tls.cert_file and tls.key_file")
+	}
 	for _, address := range c.Metrics.Listen {
 		if _, addr := Listener(address); strings.HasPrefix(addr, ":") || strings.HasPrefix(addr, "0.0.0.0:") || strings.HasPrefix(addr, "[::]:") {
 			warn("metrics.listen", "is open to whoever reaches this machine: they learn how much mail there is; name a loopback or private address")

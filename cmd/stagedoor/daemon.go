@@ -175,8 +175,13 @@ func (d *daemon) wireDoors() error {
 	if err != nil {
 		return err
 	}
+	var policy string
+	if p := stsPolicy(c); p != nil {
+		policy = p.Text()
+	}
 	d.web = web.New(web.Options{
-		Ready: d.open.Ping, Pipeline: d.pipeline, Store: d.open.Store, Login: signIn, Domain: c.Domain, Hostname: c.Hostname, TempDir: c.Storage.TempDir, MaxMessage: int64(c.SMTP.MaxMessageSize), LinkKey: linkKey, Ports: web.MailPorts{
+		STSPolicy: policy,
+		Ready:     d.open.Ping, Pipeline: d.pipeline, Store: d.open.Store, Login: signIn, Domain: c.Domain, Hostname: c.Hostname, TempDir: c.Storage.TempDir, MaxMessage: int64(c.SMTP.MaxMessageSize), LinkKey: linkKey, Ports: web.MailPorts{
 			IMAPTLS: portOf(c.IMAP.ListenTLS), IMAP: portOf(c.IMAP.Listen), SubmissionTLS: portOf(c.Submission.ListenTLS), Submission: portOf(c.Submission.Listen),
 		}, Brand: c.Brand, BaseURL: c.HTTP.BaseURL, SupportURL: c.SupportURL, SafetyURL: c.SafetyURL, Logger: d.log,
 	})

@@ -26,7 +26,7 @@ func newDNSCommand(s *site) *cobra.Command {
 
 // ipFlag adds --ip.
 func ipFlag(cmd *cobra.Command) *[]string {
-	return cmd.Flags().StringArray("ip", nil, "public address of this server; may be repeated (default: what its interfaces have)")
+	return cmd.Flags().StringArray("ip", nil, "public address of this server; may be repeated (default: dns.addresses, or what its interfaces have)")
 }
 
 func newDNSRecordsCommand(s *site) *cobra.Command {
@@ -111,12 +111,16 @@ func (s *site) records(ips []string) ([]dns.Record, *config.Config, error) {
 	if u, err := url.Parse(cfg.Outbound.Smarthost); err == nil {
 		o.Smarthost = u.Hostname()
 	}
+	o.Web, o.MTASTS = webHost(cfg), stsPolicy(cfg)
+	if cfg.Operator != "" {
+		o.TLSReports = "postmaster@" + cfg.Domain // which comes to the operator
+	}
 	records, err := dns.Records(o)
 	return records, cfg, err
 }
 
-// serverAddresses are the public addresses that --ip names, or else those that
-// this machine's interfaces show.
+// serverAddresses are the public addresses that --ip names, or else
+// those of dns.addresses, or else those that this machine's interfaces show.
 func serverAddresses(cfg *config.Config, ips []string) ([]netip.Addr, error) {
 	var given []netip.Addr
 	for _, text := range ips {
@@ -126,10 +130,41 @@ func serverAddresses(cfg *config.Config, ips []string) ([]netip.Addr, error) {
 		}
 		given = append(given, ip)
 	}
+	for _, text := range cfg.DNS.Addresses {
+		if ip, err := netip.ParseAddr(text); err == nil && ips == nil {
+			given = append(given, ip)
+		}
+	}
 	if given == nil {
 		given = publicAddresses(cfg.SMTP.Listen)
 	}
 	return given, nil
+}
+
+// webHost is the name by which HTTPS reaches the HTTP door; empty: none does.
+func webHost(cfg *config.Config) string {
+	u, err := url.Parse(cfg.HTTP.BaseURL)
+	switch {
+	case err == nil && u.Scheme == "https":
+		return u.Hostname()
+	case len(cfg.HTTP.ListenTLS) > 0:
+		return cfg.Hostname
+	}
+	return ""
+}
+
+// stsMaxAge is how long other servers remember the policy: weeks, as RFC 8461
+// section 3.2 asks for, are for those that are sure of it.
+var stsMaxAge = map[config.STSMode]time.Duration{
+	config.STSNone: 24 * time.Hour, config.STSTesting: 24 * time.Hour, config.STSEnforce: 14 * 24 * time.Hour,
+}
+
+// stsPolicy is the policy that is served; nil: none is.
+func stsPolicy(cfg *config.Config) *dns.STSPolicy {
+	if cfg.SMTP.MTASTS == config.STSOff {
+		return nil
+	}
+	return &dns.STSPolicy{Mode: string(cfg.SMTP.MTASTS), MX: cfg.Hostname, MaxAge: stsMaxAge[cfg.SMTP.MTASTS]}
 }
 
 // port is the port of the first listen address; 0 for none.

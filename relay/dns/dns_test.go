@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	mdns "github.com/miekg/dns"
 )
@@ -39,10 +40,12 @@ func testOptions(t *testing.T) Options {
 		Domain: "msg.example.com", Hostname: "mx.msg.example.com",
 		IPs: []netip.Addr{netip.MustParseAddr("192.0.2.25"), netip.MustParseAddr("2001:db8::25")},
 		DKIM: []DKIMKey{
-			{"stagedoor", testKey(t)},
-			{"ed", ed25519.NewKeyFromSeed(make([]byte, 32)).Public()},
+			{Selector: "stagedoor", Public: testKey(t)},
+			{Selector: "ed", Public: ed25519.NewKeyFromSeed(make([]byte, 32)).Public(), Note: "Signs from tomorrow on."},
 		},
 		SubmissionTLS: 465, Submission: 587, IMAPTLS: 993, IMAP: 0,
+		Web: "msg.example.com", MTASTS: &STSPolicy{Mode: "testing", MX: "mx.msg.example.com", MaxAge: 7 * 24 * time.Hour},
+		TLSReports: "postmaster@msg.example.com", CA: "letsencrypt.org",
 	}
 }
 
@@ -97,7 +100,7 @@ func TestRecordsRefuse(t *testing.T) {
 		t.Error("no hostname, no error")
 	}
 	o := testOptions(t)
-	o.DKIM = []DKIMKey{{"x", "not a key"}}
+	o.DKIM = []DKIMKey{{Selector: "x", Public: "not a key"}}
 	if _, err := Records(o); err == nil {
 		t.Error("a key that can't be published, no error")
 	}

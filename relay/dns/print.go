@@ -36,21 +36,30 @@ func WriteZone(w io.Writer, records []Record) error {
 	return nil
 }
 
-// quoted is a TXT record's text as character-strings of at most maxString.
+// quoted is a TXT record's text as a zone file has it.
 func quoted(text string) string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	var parts []string
+	for _, piece := range pieces(text) {
+		parts = append(parts, `"`+escape.Replace(piece)+`"`)
+	}
+	return strings.Join(parts, " ")
+}
+
+// pieces cuts a text into character-strings of at most maxString.
+func pieces(text string) []string {
+	var parts []string
 	for {
 		n := min(len(text), maxString)
-		parts = append(parts, `"`+escape.Replace(text[:n])+`"`)
+		parts = append(parts, text[:n])
 		if text = text[n:]; text == "" {
-			return strings.Join(parts, " ")
+			return parts
 		}
 	}
 }
 
 // WriteTable prints the records for a person: name, type and value to copy,
-// and below them the reason.
+// below them the reasons, and what is special at some providers' forms.
 func WriteTable(w io.Writer, records []Record) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "NAME\tTYPE\tVALUE")
@@ -62,9 +71,15 @@ func WriteTable(w io.Writer, records []Record) error {
 	}
 	_, _ = fmt.Fprintln(w)
 	for _, r := range records {
-		if _, err := fmt.Fprintf(w, "%s %s\n    %s\n", r.Type, r.Name, r.Why); err != nil {
-			return err
+		why := r.Why
+		if r.Optional {
+			why += " Optional."
 		}
+		_, _ = fmt.Fprintf(w, "%s %s\n    %s\n", r.Type, r.Name, why)
+	}
+	_, _ = fmt.Fprintln(w, "\nAt providers' forms:")
+	for _, p := range providers {
+		_, _ = fmt.Fprintf(w, "  %s: %s\n", p.name, p.note)
 	}
 	return nil
 }

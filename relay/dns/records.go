@@ -3,10 +3,10 @@
 //
 // Records is a pure function of its Options. WriteZone, WriteTable and
 // WriteJSON print its result: for a name server, for a person at a provider's
-// form, for a program. Check asks a resolver for each record and compares
-// what matters: that a mail server would find what it needs, not that the text
-// is the same. Nothing here writes to disk or keeps a goroutine after it
-// returns.
+// form, for a program. Check asks the zone's own name servers and a resolver
+// for each record and compares what matters: that a mail server would find
+// what it needs, not that the text is the same. Nothing here writes to disk or
+// keeps a goroutine after it returns.
 package dns
 
 import (
@@ -31,16 +31,28 @@ type Options struct {
 	IPs []netip.Addr
 	// Smarthost is the host that mail leaves by; empty: this server.
 	Smarthost string
-	// DKIM are the keys that sign.
+	// DKIM are the keys that sign, and those that will.
 	DKIM []DKIMKey
 	// Ports of the services that mail clients find by SRV; 0: not offered.
 	SubmissionTLS, Submission, IMAPTLS, IMAP uint16
+	// Web is the host name that the HTTP door is reached by with HTTPS; empty:
+	// it is not, and what needs it is left out.
+	Web string
+	// MTASTS is the policy that the HTTP door serves; nil: none.
+	MTASTS *STSPolicy
+	// TLSReports is the address that takes reports about TLS (RFC 8460); empty:
+	// none are asked for.
+	TLSReports string
+	// CA is the domain name by which the only certificate authority is known in
+	// CAA records; empty: nothing is said of it.
+	CA string
 }
 
 // DKIMKey is a public key and where it is published.
 type DKIMKey struct {
 	Selector string
 	Public   crypto.PublicKey // *rsa.PublicKey or ed25519.PublicKey
+	Note     string           // added to the reason, such as "signs from tomorrow on"; may be empty
 }
 
 // Record is one record to publish.
@@ -48,13 +60,24 @@ type Record struct {
 	Name  string `json:"name"` // without the final dot
 	Type  string `json:"type"`
 	Value string `json:"value"` // as in a zone file, names with the final dot; TXT: the text, unquoted
-	Why   string `json:"why"`   // one sentence
+	// Strings is a TXT's text in the pieces that a record holds, where it is
+	// longer than one of them.
+	Strings []string `json:"strings,omitempty"`
+	Why     string   `json:"why"` // one sentence
 	// Hint marks what can't be put into the domain's zone as it stands: an
 	// address that is not known here, or a PTR, which whoever gave the server
 	// its address sets.
 	Hint bool `json:"hint,omitempty"`
 	// Optional marks what helps but is not needed for mail to flow.
 	Optional bool `json:"optional,omitempty"`
+	// AnyValue marks a name that may lead elsewhere: to a web server in front.
+	AnyValue bool `json:"any_value,omitempty"`
+}
+
+// askable reports whether the record is one that can be asked for: hints have
+// placeholders in parentheses.
+func (r Record) askable() bool {
+	return !strings.HasPrefix(r.Name, "(") && !strings.HasPrefix(r.Value, "(")
 }
 
 // Records returns what to publish, the most needed first. An error says which
@@ -78,36 +101,34 @@ func Records(o Options) ([]Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		add(k.Selector+"._domainkey."+o.Domain, "TXT", value, "The key that our signatures are checked with (RFC 6376 section 3.6).")
+		add(k.Selector+"._domainkey."+o.Domain, "TXT", value, strings.TrimSpace("The key that our signatures are checked with (RFC 6376 section 3.6). "+k.Note))
 	}
 	add("_dmarc."+o.Domain, "TXT", "v=DMARC1; p=reject; adkim=s; aspf=s",
 		"Nobody else may write in the domain's name: what neither SPF nor DKIM proves is refused (RFC 7489 section 6.3).")
-	return append(list, services(o, host)...), nil
+	list = append(list, transport(o)...)
+	list = append(list, webNames(o)...)
+	list = append(list, services(o, host)...)
+	for i, r := range list {
+		if r.Type == "TXT" && len(r.Value) > maxString {
+			list[i].Strings = pieces(r.Value)
+		}
+	}
+	return list, nil
 }
 
+// addresses are the server's own, and the PTR of each.
 func addresses(o Options) []Record {
-	const why = "The server's own address."
 	const ptrWhy = "The address must lead back to the name: many receivers refuse mail without it. Whoever gave the server its address sets this."
-	var list, ptr []Record
+	list := hostAddresses(o.Hostname, o.IPs, "The server's own address.")
 	for _, ip := range o.IPs {
-		typ := "A"
-		ip = ip.Unmap()
-		if ip.Is6() {
-			typ = "AAAA"
-		}
-		list = append(list, Record{Name: o.Hostname, Type: typ, Value: ip.String(), Why: why})
-		if name, err := mdns.ReverseAddr(ip.String()); err == nil {
-			ptr = append(ptr, Record{Name: strings.TrimSuffix(name, "."), Type: "PTR", Value: mdns.Fqdn(o.Hostname), Why: ptrWhy, Hint: true})
+		if name, err := mdns.ReverseAddr(ip.Unmap().String()); err == nil {
+			list = append(list, Record{Name: strings.TrimSuffix(name, "."), Type: "PTR", Value: mdns.Fqdn(o.Hostname), Why: ptrWhy, Hint: true})
 		}
 	}
 	if len(o.IPs) == 0 {
-		list = []Record{
-			{Name: o.Hostname, Type: "A", Value: "(this server's IPv4 address)", Why: why, Hint: true},
-			{Name: o.Hostname, Type: "AAAA", Value: "(this server's IPv6 address, if it has one)", Why: why, Hint: true},
-		}
-		ptr = []Record{{Name: "(each of these addresses)", Type: "PTR", Value: mdns.Fqdn(o.Hostname), Why: ptrWhy, Hint: true}}
+		list = append(list, Record{Name: "(each of these addresses)", Type: "PTR", Value: mdns.Fqdn(o.Hostname), Why: ptrWhy, Hint: true})
 	}
-	return append(list, ptr...)
+	return list
 }
 
 func spf(o Options) string {
@@ -129,29 +150,6 @@ func spfWhy(o Options) string {
 		return "Mail in the domain's name leaves by the smarthost only (RFC 7208). Where that is a provider with many servers, put the include: that it names in place of a:."
 	}
 	return "Mail in the domain's name leaves by this server only (RFC 7208)."
-}
-
-// services are the SRV records that mail clients set themselves up by. A
-// target of "." says that a service is not offered (RFC 6186 section 3.4).
-func services(o Options, host string) []Record {
-	var list []Record
-	for _, s := range []struct {
-		name string
-		port uint16
-		why  string
-	}{
-		{"_submissions._tcp", o.SubmissionTLS, "Mail clients find where to send, with TLS from the first octet (RFC 8314 section 5.1)."},
-		{"_submission._tcp", o.Submission, "The same, with STARTTLS (RFC 6186 section 3.1)."},
-		{"_imaps._tcp", o.IMAPTLS, "Mail clients find where to read, with TLS from the first octet (RFC 6186 section 3.2)."},
-		{"_imap._tcp", o.IMAP, "The same, with STARTTLS (RFC 6186 section 3.2)."},
-	} {
-		value := fmt.Sprintf("0 1 %d %s", s.port, host)
-		if s.port == 0 {
-			value, s.why = "0 0 0 .", "Not offered, said so that clients don't guess (RFC 6186 section 3.4)."
-		}
-		list = append(list, Record{Name: s.name + "." + o.Domain, Type: "SRV", Value: value, Why: s.why, Optional: true})
-	}
-	return list
 }
 
 // DKIMValue is the TXT record that publishes a key (RFC 6376 section 3.6.1,

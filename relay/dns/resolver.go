@@ -52,13 +52,17 @@ func (r *resolver) lookup(ctx context.Context, name, typ string) ([]string, erro
 		if mdns.TypeToString[rr.Header().Rrtype] != typ {
 			continue // the CNAMEs on the way
 		}
-		if txt, ok := rr.(*mdns.TXT); ok {
-			values = append(values, strings.Join(txt.Txt, ""))
-			continue
-		}
-		values = append(values, strings.ReplaceAll(strings.TrimPrefix(rr.String(), rr.Header().String()), "\t", " "))
+		values = append(values, valueOf(rr))
 	}
 	return values, nil
+}
+
+// valueOf is a record's value, as in Record.Value.
+func valueOf(rr mdns.RR) string {
+	if txt, ok := rr.(*mdns.TXT); ok {
+		return strings.Join(txt.Txt, "")
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(rr.String(), rr.Header().String()), "\t", " ")
 }
 
 // ask asks by UDP, and by TCP for an answer that was cut (RFC 7766).

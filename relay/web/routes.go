@@ -60,6 +60,8 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc("GET "+path, s.autodiscoverJSON)
 	}
 
+	mux.HandleFunc("GET /.well-known/mta-sts.txt", s.stsPolicy)
+
 	guard := http.NewCrossOriginProtection()
 	if u, err := url.Parse(s.o.BaseURL); err == nil && u.Host != "" {
 		_ = guard.AddTrustedOrigin(u.Scheme + "://" + u.Host) // also where a web server in front changes Host

@@ -10,7 +10,8 @@
 //   - /block/TOKEN blocks or reports the writer of a notification;
 //   - /contact/HANDLE is the form that writes to a member;
 //   - /signin and /account are a member's own pages;
-//   - autoconfig, Autodiscover and a configuration profile set up mail clients.
+//   - autoconfig, Autodiscover and a configuration profile set up mail clients;
+//   - https://mta-sts.DOMAIN/.well-known/mta-sts.txt tells other servers of TLS.
 //
 // A GET changes nothing: programs that look at mail open the links in it. Who
 // holds a token's link may answer: it was mailed to one person, can't be
@@ -61,6 +62,7 @@ type Options struct {
 	Domain     string // of the relay's addresses
 	Hostname   string // that mail clients connect to
 	Ports      MailPorts
+	STSPolicy  string           // for MTA-STS (RFC 8461); empty: there is none
 	TempDir    string           // for posted files; empty: the system's
 	MaxMessage int64            // octets of a contact form with its files; 0: 25 MB
 	LinkKey    string           // signs the platform's links; empty: there are none

@@ -51,8 +51,16 @@ func newDNSRecordsCommand(s *site) *cobra.Command {
 }
 
 func newDNSCheckCommand(s *site) *cobra.Command {
-	cmd := jsonFlag(&cobra.Command{Use: "check", Short: "Say which of the records are published; status 1 if one is missing or wrong", Args: takes()})
+	cmd := jsonFlag(&cobra.Command{Use: "check", Short: "Say which of the records are published; status 1 if one is missing or wrong",
+		Long: "Ask the zone's own name servers, and the resolver, for each record that stagedoor dns records prints, and say\n" +
+			"right, missing, different (and in what), propagating (some servers have it, others still have what was\n" +
+			"before), or unknown where nobody answers. What matters is compared, not the text: a key may be split in\n" +
+			"another way, a policy may say more.",
+		Args: takes(),
+	})
 	ips := ipFlag(cmd)
+	serverPort := cmd.Flags().String("server-port", "53", "port of the zone's own servers; for tests")
+	_ = cmd.Flags().MarkHidden("server-port") // the flag is there
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		records, cfg, err := s.records(*ips)
 		if err != nil {
@@ -60,7 +68,7 @@ func newDNSCheckCommand(s *site) *cobra.Command {
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), dnsTime)
 		defer cancel()
-		findings, err := dns.Check(ctx, cfg.DNS.Resolver, records)
+		findings, err := dns.Check(ctx, dns.CheckOptions{Resolver: cfg.DNS.Resolver, Port: *serverPort}, records)
 		if err != nil {
 			return fmt.Errorf("check the records: %w", err)
 		}

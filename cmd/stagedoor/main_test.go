@@ -24,14 +24,15 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":     exits,
-			"freeports": freePorts,
-			"await":     await,
-			"capture":   capture,
-			"envsubst":  envSubst,
-			"replace":   replace,
-			"sleep":     sleep,
-			"signal":    signalAll,
+			"exits":      exits,
+			"freeports":  freePorts,
+			"await":      await,
+			"capture":    capture,
+			"envsubst":   envSubst,
+			"nameserver": nameServer,
+			"replace":    replace,
+			"sleep":      sleep,
+			"signal":     signalAll,
 		},
 	})
 }

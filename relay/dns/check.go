@@ -3,11 +3,11 @@ package dns
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
-
-	mdns "github.com/miekg/dns"
+	"time"
 )
 
 // State is how a record stands in DNS.
@@ -18,8 +18,17 @@ const (
 	Right     State = "right"
 	Missing   State = "missing"
 	Different State = "different"
-	Unknown   State = "unknown" // the resolver gave no answer
+	// Propagating: some servers have it, others still say what was before.
+	Propagating State = "propagating"
+	Unknown     State = "unknown" // nobody gave an answer
 )
+
+// Answer is what one of the zone's own servers says.
+type Answer struct {
+	Server string   `json:"server"`
+	State  State    `json:"state"`
+	Found  []string `json:"found,omitempty"`
+}
 
 // Finding is what Check says of one record.
 type Finding struct {
@@ -28,6 +37,9 @@ type Finding struct {
 	Found []string `json:"found,omitempty"` // what DNS has in its place
 	// Problem says in words what is wrong; empty when right.
 	Problem string `json:"problem,omitempty"`
+	// Servers are the answers of the zone's own servers; none where they can't
+	// be reached: then only the resolver was asked.
+	Servers []Answer `json:"servers,omitempty"`
 }
 
 // Wrong reports whether something needs to be done: what is needed is not
@@ -37,27 +49,49 @@ func (f Finding) Wrong() bool {
 	return f.State != Right && !f.Hint && !(f.Optional && f.State == Missing)
 }
 
-// Check asks for each record and returns a finding for each, in their order.
-// server is the resolver as host:port; empty: the system's first. Hints
-// without a name to ask for are left out. It takes at most about 15 seconds.
-func Check(ctx context.Context, server string, records []Record) ([]Finding, error) {
-	r, err := newResolver(server)
+// CheckOptions say whom Check asks.
+type CheckOptions struct {
+	Resolver string // host:port; empty: the system's first
+	Port     string // of the zone's own servers; empty: 53
+}
+
+// checkTime bounds a Check, and records asked for at the same time.
+const (
+	checkTime  = 25 * time.Second
+	checkAtOne = 8
+)
+
+// Check asks the zone's own servers and the resolver for each record, and
+// returns a finding for each, in their order. What the zone's servers say
+// counts; the resolver tells what others still see. Hints without a name to
+// ask for are left out.
+func Check(ctx context.Context, o CheckOptions, records []Record) ([]Finding, error) {
+	r, err := newResolver(o.Resolver)
 	if err != nil {
 		return nil, err
 	}
+	if o.Port == "" {
+		o.Port = "53"
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	c := &checker{r: r, zones: &zones{r: r, port: o.Port, byZone: map[string]func() []*nameServer{}}}
 	var asked []Record
 	for _, rec := range records {
-		if !strings.HasPrefix(rec.Name, "(") && !strings.HasPrefix(rec.Value, "(") {
+		if rec.askable() {
 			asked = append(asked, rec)
+		}
+		if ip, err := netip.ParseAddr(rec.Value); err == nil && !rec.AnyValue {
+			c.senders = append(c.senders, ip)
 		}
 	}
 	findings := make([]Finding, len(asked))
 	var wg sync.WaitGroup
-	limit := make(chan struct{}, 8)
+	limit := make(chan struct{}, checkAtOne)
 	for i, rec := range asked {
 		wg.Go(func() {
 			limit <- struct{}{}
-			findings[i] = check(ctx, r, rec)
+			findings[i] = c.check(ctx, rec)
 			<-limit
 		})
 	}
@@ -65,27 +99,106 @@ func Check(ctx context.Context, server string, records []Record) ([]Finding, err
 	return findings, nil
 }
 
-func check(ctx context.Context, r *resolver, rec Record) Finding {
+// checker is one Check.
+type checker struct {
+	r       *resolver
+	zones   *zones
+	senders []netip.Addr // that mail leaves from, as far as they are known
+}
+
+// verdict is what one server's answer is worth.
+type verdict struct {
+	state   State
+	found   []string
+	problem string
+	ttl     time.Duration
+}
+
+func (c *checker) check(ctx context.Context, rec Record) Finding {
+	seen := c.judge(ctx, rec, c.r.query)
+	servers := c.zones.servers(ctx, rec.Name)
+	said := make([]verdict, len(servers))
+	var wg sync.WaitGroup
+	for i, s := range servers {
+		wg.Go(func() { said[i] = c.judge(ctx, rec, s.query) })
+	}
+	wg.Wait()
 	f := Finding{Record: rec}
-	found, err := r.lookup(ctx, rec.Name, rec.Type)
-	if err != nil {
-		f.State, f.Problem = Unknown, err.Error()
-		return f
+	var good, bad []int
+	for i, v := range said {
+		f.Servers = append(f.Servers, Answer{servers[i].name, v.state, v.found})
+		switch v.state {
+		case Right:
+			good = append(good, i)
+		case Missing, Different:
+			bad = append(bad, i)
+		}
 	}
-	if rec.Type == "TXT" {
-		found = sameKind(rec.Value, found)
+	switch {
+	case len(good)+len(bad) == 0:
+		f.State, f.Found, f.Problem = seen.state, seen.found, seen.problem
+	case len(good) == 0:
+		first := said[bad[0]]
+		f.State, f.Found, f.Problem = first.state, first.found, first.problem
+	case len(bad) > 0:
+		first := said[bad[0]]
+		f.State, f.Found = Propagating, first.found
+		f.Problem = fmt.Sprintf("the zone's servers differ: %s has it, on %s %s", servers[good[0]].name, servers[bad[0]].name, first.problem)
+	case seen.state == Missing || seen.state == Different:
+		f.State, f.Found = Propagating, seen.found
+		f.Problem = fmt.Sprintf("the zone's servers have it; %s still has what was before%s: %s", c.r.who, forAtMost(seen.ttl), seen.problem)
+	default:
+		f.State, f.Found = Right, said[good[0]].found
 	}
-	f.Found = found
-	if len(found) == 0 && rec.Type == "SRV" && significant("SRV", rec.Value) == "." {
-		f.State = Right // no record says "not offered" as well
-		return f
-	}
-	if len(found) == 0 {
-		f.State, f.Problem = Missing, "there is no such record"
-		return f
-	}
-	f.State, f.Problem = compare(rec, found)
 	return f
+}
+
+func forAtMost(ttl time.Duration) string {
+	switch {
+	case ttl <= 0:
+		return ""
+	case ttl < 2*time.Minute:
+		return fmt.Sprintf(" (for %d seconds at most)", int(ttl.Seconds()))
+	}
+	return fmt.Sprintf(" (for %d minutes at most)", int(ttl.Minutes())+1)
+}
+
+// judge asks one server for a record and compares.
+func (c *checker) judge(ctx context.Context, rec Record, query func(ctx context.Context, name, typ string) (reply, error)) verdict {
+	a, err := query(ctx, rec.Name, rec.Type)
+	if err == nil && rec.AnyValue && rec.Type != "SRV" && len(a.values) == 0 && a.alias == "" {
+		// Any address will do, of either kind, with an alias or without.
+		for _, typ := range []string{"A", "AAAA"} {
+			if a, err = query(ctx, rec.Name, typ); err != nil || len(a.values) > 0 || a.alias != "" {
+				break
+			}
+		}
+	}
+	if err != nil {
+		return verdict{state: Unknown, problem: err.Error()}
+	}
+	v := verdict{found: a.values, ttl: a.ttl}
+	switch {
+	case rec.AnyValue && len(a.values) == 0 && a.alias != "":
+		v.state, v.found = Right, []string{a.alias}
+	case rec.AnyValue && len(a.values) > 0:
+		v.state = Right
+	case a.alias != "" && (rec.Type == "A" || rec.Type == "AAAA"):
+		// RFC 2181 section 10.3, RFC 5321 section 5.1.
+		v.state, v.found, v.problem = Different, []string{a.alias}, "it is an alias (CNAME) of "+a.alias+": a mail server's name needs addresses of its own"
+	default:
+		if len(v.found) == 0 && a.alias != "" {
+			v.found, err = c.r.lookup(ctx, a.alias, rec.Type)
+			if err != nil {
+				return verdict{state: Unknown, problem: err.Error()}
+			}
+		}
+		if rec.Type == "TXT" {
+			v.found = sameKind(rec.Value, v.found)
+		}
+		v.state, v.problem = c.compare(ctx, rec, v.found)
+	}
+	return v
 }
 
 // sameKind keeps the texts that begin as the wanted one does (v=spf1): a
@@ -96,85 +209,8 @@ func sameKind(want string, found []string) []string {
 		return found
 	}
 	kind := strings.ToLower(strings.FieldsFunc(want, func(r rune) bool { return r == ' ' || r == ';' })[0])
-	return slices.DeleteFunc(found, func(s string) bool {
+	return slices.DeleteFunc(slices.Clone(found), func(s string) bool {
 		rest, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(s)), kind)
 		return !ok || rest != "" && rest[0] != ' ' && rest[0] != ';'
 	})
-}
-
-func compare(rec Record, found []string) (State, string) {
-	switch {
-	case rec.Type == "TXT" && len(found) > 1:
-		// RFC 7208 section 4.5, RFC 6376 section 3.6.2.2, RFC 7489 section 6.6.3.
-		return Different, fmt.Sprintf("there are %d such records: receivers accept one only", len(found))
-	case rec.Type == "TXT":
-		return compareText(rec.Value, found[0])
-	}
-	want := significant(rec.Type, rec.Value)
-	present := slices.ContainsFunc(found, func(s string) bool { return significant(rec.Type, s) == want })
-	switch {
-	case !present:
-		return Different, "another value is published"
-	case rec.Type == "MX" && len(found) > 1:
-		return Different, "there are other MX records as well: mail that goes there does not come to this server"
-	}
-	return Right, ""
-}
-
-// compareText compares a policy record: by its tags where it has some
-// (those it has beside ours, such as rua=, are its owner's choice), else by
-// its words.
-func compareText(want, got string) (State, string) {
-	if !strings.Contains(want, ";") {
-		if strings.EqualFold(strings.Join(strings.Fields(want), " "), strings.Join(strings.Fields(got), " ")) {
-			return Right, ""
-		}
-		return Different, "another policy is published"
-	}
-	have := tags(got)
-	for part := range strings.SplitSeq(want, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		other, ok := have[name]
-		switch {
-		case ok && other == value, !ok && defaultTag[name] == value:
-		case name == "adkim" || name == "aspf": // relaxed holds as well for what we send
-		case name == "p" && strings.HasPrefix(want, "v=DKIM1"):
-			return Different, "another key is published: our signatures fail"
-		case !ok:
-			return Different, fmt.Sprintf("%s=%s is missing", name, value)
-		default:
-			return Different, fmt.Sprintf("%s=%s is published", name, other)
-		}
-	}
-	return Right, ""
-}
-
-// defaultTag are the tags that may be left out (RFC 6376 section 3.6.1).
-var defaultTag = map[string]string{"v": "DKIM1", "k": "rsa"}
-
-// tags parses a tag-list (RFC 6376 section 3.2). White space inside a value
-// has no meaning.
-func tags(text string) map[string]string {
-	m := map[string]string{}
-	for part := range strings.SplitSeq(text, ";") {
-		if name, value, ok := strings.Cut(part, "="); ok {
-			m[strings.ToLower(strings.TrimSpace(name))] = strings.Join(strings.Fields(value), "")
-		}
-	}
-	return m
-}
-
-// significant is the part of a value that must be as we say: the preference
-// of an only MX, and priority and weight of an only SRV, are of no matter.
-func significant(typ, value string) string {
-	f := strings.Fields(strings.ToLower(value))
-	switch {
-	case typ == "MX" && len(f) == 2:
-		return mdns.Fqdn(f[1])
-	case typ == "SRV" && len(f) == 4 && f[3] == ".":
-		return "."
-	case typ == "SRV" && len(f) == 4:
-		return f[2] + " " + mdns.Fqdn(f[3])
-	}
-	return strings.ToLower(value)
 }

@@ -93,7 +93,7 @@ func Records(o Options) ([]Record, error) {
 	host := mdns.Fqdn(o.Hostname)
 	add(o.Domain, "MX", "10 "+host, "Mail to the domain's addresses comes to this server (RFC 5321 section 5.1).")
 	list = append(list, addresses(o)...)
-	add(o.Domain, "TXT", spf(o), spfWhy(o))
+	add(o.Domain, "TXT", spfValue(o), spfWhy(o))
 	add(o.Hostname, "TXT", "v=spf1 a -all", "The same for the name in EHLO, which some receivers check as well (RFC 7208 section 2.3).")
 	list[len(list)-1].Optional = true
 	for _, k := range o.DKIM {
@@ -131,7 +131,7 @@ func addresses(o Options) []Record {
 	return list
 }
 
-func spf(o Options) string {
+func spfValue(o Options) string {
 	if ip, err := netip.ParseAddr(o.Smarthost); err == nil {
 		mechanism := "ip4:"
 		if ip.Is6() {

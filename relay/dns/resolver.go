@@ -17,15 +17,22 @@ const (
 	queryTries   = 2
 )
 
-// resolver asks one recursive resolver.
-type resolver struct{ server string }
+// resolver asks one DNS server: a recursive resolver, or a zone's own.
+type resolver struct {
+	server        string // host:port
+	who           string // for errors
+	authoritative bool   // it answers for its zones only
+}
+
+// errLame is a server that should know a zone and does not.
+var errLame = errors.New("does not know the zone")
 
 func newResolver(server string) (*resolver, error) {
 	if server != "" {
 		if _, _, err := net.SplitHostPort(server); err != nil {
 			return nil, fmt.Errorf("the DNS resolver must be host:port: %w", err)
 		}
-		return &resolver{server}, nil
+		return &resolver{server: server, who: "the resolver " + server}, nil
 	}
 	cfg, err := mdns.ClientConfigFromFile("/etc/resolv.conf")
 	if err != nil {
@@ -34,27 +41,59 @@ func newResolver(server string) (*resolver, error) {
 	if len(cfg.Servers) == 0 {
 		return nil, errors.New("/etc/resolv.conf names no DNS resolver: set dns.resolver")
 	}
-	return &resolver{net.JoinHostPort(cfg.Servers[0], cfg.Port)}, nil
+	server = net.JoinHostPort(cfg.Servers[0], cfg.Port)
+	return &resolver{server: server, who: "the resolver " + server}, nil
 }
 
-// lookup returns the values of a name's records, as in Record.Value. None is
-// not an error.
+// reply is what a server has at a name.
+type reply struct {
+	values []string // as in Record.Value; none is not an error
+	alias  string   // where a CNAME at the name leads, if there is one
+	// ttl is for how long a resolver goes on to say so; 0: not known.
+	ttl time.Duration
+}
+
+// lookup returns the values of a name's records. None is not an error.
 func (r *resolver) lookup(ctx context.Context, name, typ string) ([]string, error) {
+	a, err := r.query(ctx, name, typ)
+	return a.values, err
+}
+
+// query asks for a name's records.
+func (r *resolver) query(ctx context.Context, name, typ string) (reply, error) {
 	q := new(mdns.Msg)
 	q.SetQuestion(mdns.Fqdn(name), mdns.StringToType[typ])
+	q.RecursionDesired = !r.authoritative
 	q.SetEdns0(1232, false)
-	answer, err := r.ask(ctx, q)
+	in, err := r.ask(ctx, q)
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
-	var values []string
-	for _, rr := range answer.Answer {
-		if mdns.TypeToString[rr.Header().Rrtype] != typ {
-			continue // the CNAMEs on the way
+	if r.authoritative && !in.Authoritative {
+		return reply{}, fmt.Errorf("%s %w", r.who, errLame)
+	}
+	var a reply
+	for _, rr := range in.Answer {
+		seconds := time.Duration(rr.Header().Ttl) * time.Second
+		if a.ttl == 0 || seconds < a.ttl {
+			a.ttl = seconds
 		}
-		values = append(values, valueOf(rr))
+		if cname, ok := rr.(*mdns.CNAME); ok && typ != "CNAME" {
+			if a.alias == "" {
+				a.alias = cname.Target
+			}
+			continue
+		}
+		if mdns.TypeToString[rr.Header().Rrtype] == typ {
+			a.values = append(a.values, valueOf(rr))
+		}
 	}
-	return values, nil
+	for _, rr := range in.Ns { // RFC 2308 section 5: how long "no such record" holds
+		if soa, ok := rr.(*mdns.SOA); ok && len(in.Answer) == 0 {
+			a.ttl = time.Duration(min(soa.Minttl, soa.Hdr.Ttl)) * time.Second
+		}
+	}
+	return a, nil
 }
 
 // valueOf is a record's value, as in Record.Value.
@@ -74,20 +113,20 @@ func (r *resolver) ask(ctx context.Context, q *mdns.Msg) (*mdns.Msg, error) {
 		in, _, err := c.ExchangeContext(ctx, q, r.server)
 		switch {
 		case err != nil:
-			last = fmt.Errorf("the resolver %s does not answer: %w", r.server, err)
+			last = fmt.Errorf("%s does not answer: %w", r.who, err)
 		case in.Truncated && network == "udp":
 			network = "tcp"
 		case in.Rcode == mdns.RcodeSuccess || in.Rcode == mdns.RcodeNameError:
 			return in, nil
 		default:
-			last = fmt.Errorf("the resolver %s answers %s", r.server, mdns.RcodeToString[in.Rcode])
+			last = fmt.Errorf("%s answers %s", r.who, mdns.RcodeToString[in.Rcode])
 		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
 	if last == nil {
-		last = fmt.Errorf("the resolver %s gives no whole answer", r.server)
+		last = fmt.Errorf("%s gives no whole answer", r.who)
 	}
 	return nil, last
 }

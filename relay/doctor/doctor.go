@@ -62,6 +62,8 @@ type Options struct {
 	Smarthost  string // URL; empty: mail goes to each domain's MX
 	Operator   string // real address: the way out is tried with its mail server, up to the greeting
 	MXPort     string // empty: 25
+	// NameServerPort is where the zone's own servers are asked; empty: 53.
+	NameServerPort string
 
 	Dirs  []string                                        // that are written to
 	Queue func(context.Context) (store.QueueState, error) // nil: there is no database

@@ -31,7 +31,7 @@ func (d *doctor) records(ctx context.Context) []Finding {
 	if d.local() && d.Resolver == "" {
 		return one(check, Skipped, d.Domain+" is a name for tests: there is nothing to publish", "")
 	}
-	found, err := dns.Check(ctx, d.Resolver, d.Records)
+	found, err := dns.Check(ctx, dns.CheckOptions{Resolver: d.Resolver, Port: d.NameServerPort}, d.Records)
 	if err != nil {
 		return one(check, Failed, err.Error(), "set dns.resolver, or put one into /etc/resolv.conf")
 	}
@@ -46,7 +46,7 @@ func (d *doctor) records(ctx context.Context) []Finding {
 		case f.State == dns.Right:
 			right++
 			continue
-		case f.Optional, f.Hint && d.Smarthost != "":
+		case f.Optional, f.Hint && d.Smarthost != "", f.State == dns.Propagating:
 			state = Warning
 		}
 		todo := "stagedoor dns records prints what to publish"

@@ -235,8 +235,18 @@ func (c *checker) tls() {
 	case c.TLS.CertFile == "" && c.TLS.KeyFile != "":
 		c.problem("tls.key_file", "needs tls.cert_file beside it")
 	}
-	if c.TLS.ACMEEmail != "" {
-		c.problem("tls.acme_email", "this version does not get certificates by ACME itself: let a tool such as certbot keep the files, name them in tls.cert_file and tls.key_file, and have it run systemctl reload stagedoor")
+	if c.TLS.ACMEEmail == "" {
+		return
+	}
+	const key = "tls.acme_email"
+	c.address(key, c.TLS.ACMEEmail)
+	switch u, err := url.Parse(c.TLS.ACMEDirectory); {
+	case c.TLS.CertFile != "":
+		c.problem(key, "and tls.cert_file exclude each other: certificates come by ACME or from files")
+	case len(c.HTTP.Listen)+len(c.HTTP.ListenTLS) == 0:
+		c.problem(key, "needs a door by which the authority looks: set http.listen_tls = [\":443\"], or http.listen and a web server on port 80 that passes /.well-known/acme-challenge/ on")
+	case err != nil || u.Scheme != "https" || u.Host == "":
+		c.problem("tls.acme_directory", "%q is not the address of a directory, such as %q", c.TLS.ACMEDirectory, Default().TLS.ACMEDirectory)
 	}
 }
 

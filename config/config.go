@@ -30,7 +30,7 @@ type Config struct {
 	IMAP       IMAP       `toml:"imap" doc:"Mail clients read here."`
 	HTTP       HTTP       `toml:"http" doc:"The HTTP door: the pages that links in mail lead to, /healthz (alive) and /readyz (the store answers)."`
 	Metrics    Metrics    `toml:"metrics" doc:"Counters for Prometheus, at /metrics: what came and went, the queue, sessions. They hold no address, domain or name of a member."`
-	TLS        TLS        `toml:"tls" doc:"The certificate of all listeners. Without files a self-signed one is made on first start, with a warning."`
+	TLS        TLS        `toml:"tls" doc:"The certificate of all listeners: from files, which are read again when they change, or by ACME. With neither a self-signed one is made on first start, with a warning."`
 	Outbound   Outbound   `toml:"outbound" doc:"How mail to members' real addresses leaves."`
 	DKIM       DKIM       `toml:"dkim" doc:"The signature on what the relay sends (RFC 6376)."`
 	SenderAuth SenderAuth `toml:"sender_auth" doc:"How the writer of a message from the internet is proven."`
@@ -92,9 +92,11 @@ type Metrics struct {
 
 // TLS is [tls].
 type TLS struct {
-	CertFile  string `toml:"cert_file" live:"content" doc:"PEM, the server's certificate first."`
-	KeyFile   string `toml:"key_file" live:"content" doc:"PEM, mode 0600 or 0640."`
-	ACMEEmail string `toml:"acme_email" doc:"Keep it empty: this version does not get certificates by ACME itself. A tool that does may write the two files and reload the daemon."`
+	CertFile      string `toml:"cert_file" live:"content" doc:"PEM, the server's certificate first."`
+	KeyFile       string `toml:"key_file" live:"content" doc:"PEM, mode 0600 or 0640."`
+	ACMEEmail     string `toml:"acme_email" doc:"Get certificates by ACME (RFC 8555), and renew them: for hostname and, where http.listen_tls serves them, for the names of the pages, mta-sts., autoconfig. and autodiscover. The address goes to the certificate authority, whose terms you accept by setting it. The names are proven on port 443 (http.listen_tls) or 80 (a web server there passes /.well-known/acme-challenge/ on to http.listen). They are kept in acme, beside storage.key_file."`
+	ACMEDirectory string `toml:"acme_directory" doc:"The authority's directory. For a first try: https://acme-staging-v02.api.letsencrypt.org/directory"`
+	ACMECAFile    string `toml:"acme_ca_file" doc:"PEM, what the directory's own certificate is verified by. Empty: what the system trusts. For an authority of your own."`
 }
 
 // Outbound is [outbound].

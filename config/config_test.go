@@ -138,7 +138,9 @@ func TestErrorsNameTheLineAndSayWhatToDo(t *testing.T) {
 			"relay.toml:7: log.level: … debug, info, warn, error", "relay.toml:8: log.format: … text, json",
 		}},
 		{"tls halves", "domain = \"x.example\"\n[tls]\ncert_file = \"a.pem\"\n", []string{"relay.toml:3: tls.cert_file: needs tls.key_file … "}},
-		{"acme", "domain = \"x.example\"\n[tls]\nacme_email = \"a@b.example\"\n", []string{"relay.toml:3: tls.acme_email: this version does not get certificates by ACME itself … tls.cert_file"}},
+		{"acme", "domain = \"x.example\"\n[tls]\nacme_email = \"a@b.example\"\ncert_file = \"c\"\nkey_file = \"k\"\n", []string{"relay.toml:3: tls.acme_email: and tls.cert_file exclude each other"}},
+		{"acme in the clear", "domain = \"x.example\"\n[tls]\nacme_email = \"a@b.example\"\nacme_directory = \"http://ca.example\"\n", []string{"relay.toml:4: tls.acme_directory: \"http://ca.example\" is not … letsencrypt.org"}},
+		{"acme without a door", "domain = \"x.example\"\nhttp.listen = []\n[tls]\nacme_email = \"a\"\n", []string{"relay.toml:4: tls.acme_email: is not an e-mail address", "relay.toml:4: tls.acme_email: needs a door … http.listen_tls"}},
 		{"smarthost", "domain = \"x.example\"\n[outbound]\nsmarthost = \"host:25\"\n", []string{"relay.toml:3: outbound.smarthost: must begin with smtp:// … "}},
 		{"smarthost with password", "domain = \"x.example\"\n[outbound]\nsmarthost = \"smtps://u:hunter2@h.example\"\n", []string{"relay.toml:3: outbound.smarthost: holds a password … smarthost_password_file"}},
 		{"smarthost user alone", "domain = \"x.example\"\n[outbound]\nsmarthost = \"smtps://u@h.example\"\n", []string{"relay.toml:3: outbound.smarthost: names a user … "}},
@@ -171,6 +173,7 @@ func TestErrorsNameTheLineAndSayWhatToDo(t *testing.T) {
 
 func TestAccepted(t *testing.T) {
 	for name, document := range map[string]string{
+		"acme":      "[tls]\nacme_email = \"ops@notx.example\"",
 		"operator":  "operator = \"Ops@notx.example\"",
 		"smarthost": "[outbound]\nsmarthost = \"smtps://user@host.example:465\"\nsmarthost_password_file = \"/x\"",
 		"loopback":  "[imap]\nlisten = [\"127.0.0.1:0\", \"[::1]:0\", \"localhost:0\"]\nallow_insecure_auth = true",

@@ -21,6 +21,7 @@ func Default() *Config {
 		IMAP:       IMAP{Listen: []string{"0.0.0.0:143"}, ListenTLS: []string{"0.0.0.0:993"}},
 		HTTP:       HTTP{Listen: []string{"127.0.0.1:8080"}, ListenTLS: []string{}},
 		Metrics:    Metrics{Listen: []string{}},
+		TLS:        TLS{ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory"},
 		DKIM:       DKIM{Selector: "stagedoor"},
 		SenderAuth: SenderAuth{Policy: PolicyAligned, ARCSealers: []string{}, HoldDays: 7},
 		DNS:        DNS{Addresses: []string{}},
@@ -76,7 +77,7 @@ func (c *Config) complete(base string) {
 		c.DKIM.KeyFile = filepath.Join(filepath.Dir(c.Storage.KeyFile), "dkim-"+c.DKIM.Selector+".pem")
 	}
 	for _, path := range []*string{
-		&c.Storage.KeyFile, &c.Storage.TempDir, &c.HTTP.APITokenFile, &c.TLS.CertFile, &c.TLS.KeyFile,
+		&c.Storage.KeyFile, &c.Storage.TempDir, &c.HTTP.APITokenFile, &c.TLS.CertFile, &c.TLS.KeyFile, &c.TLS.ACMECAFile,
 		&c.Outbound.SmarthostPasswordFile, &c.DKIM.KeyFile,
 	} {
 		*path = under(*path)

@@ -22,6 +22,7 @@ func (c *Config) CheckFiles() error {
 	}{
 		{"http.api_token_file", c.HTTP.APITokenFile, 0o077},
 		{"tls.cert_file", c.TLS.CertFile, 0},
+		{"tls.acme_ca_file", c.TLS.ACMECAFile, 0},
 		// Certificate tools give the key to a group of servers.
 		{"tls.key_file", c.TLS.KeyFile, 0o027},
 		{"outbound.smarthost_password_file", c.Outbound.SmarthostPasswordFile, 0o077},
@@ -129,11 +130,12 @@ func (c *Config) Warnings() []string {
 	if c.Operator == "" {
 		warn("operator", "is empty: mail to postmaster@, abuse@ and support@ (which RFC 2142 asks for) reaches nobody")
 	}
-	if c.TLS.CertFile == "" {
-		warn("tls", "has no certificate: a self-signed one is used, which mail clients and other servers don't trust; set tls.cert_file and tls.key_file")
+	selfSigned := c.TLS.CertFile == "" && c.TLS.ACMEEmail == ""
+	if selfSigned {
+		warn("tls", "has no certificate: a self-signed one is used, which mail clients and other servers don't trust; set tls.cert_file and tls.key_file, or tls.acme_email")
 	}
-	if c.SMTP.MTASTS == STSEnforce && c.TLS.CertFile == "" {
-		warn("smtp.mta_sts", "is enforce and the certificate is self-signed: servers that follow it keep their mail back; set tls.cert_file and tls.key_file")
+	if c.SMTP.MTASTS == STSEnforce && selfSigned {
+		warn("smtp.mta_sts", "is enforce and the certificate is self-signed: servers that follow it keep their mail back; set tls.cert_file and tls.key_file, or tls.acme_email")
 	}
 	for _, address := range c.Metrics.Listen {
 		if _, addr := Listener(address); strings.HasPrefix(addr, ":") || strings.HasPrefix(addr, "0.0.0.0:") || strings.HasPrefix(addr, "[::]:") {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -33,7 +32,8 @@ const drainTime = 8 * time.Second
 
 // daemon is everything that serve runs, wired together. It is made by
 // newDaemon and used from one goroutine. It owns one goroutine for each
-// listener, one for the queue and one for the digests; all end in stop.
+// listener, one for the queue, one for the digests and one for the
+// certificates; all end in stop.
 type daemon struct {
 	cfg      *config.Config
 	log      *slog.Logger
@@ -95,15 +95,8 @@ func (d *daemon) wireRelay() (err error) {
 	if d.pipeline, err = d.open.pipeline(); err != nil {
 		return err
 	}
-	d.certs, err = certs.New(certs.Options{
-		CertFile: d.cfg.TLS.CertFile, KeyFile: d.cfg.TLS.KeyFile,
-		SelfSignedDir: filepath.Dir(d.cfg.Storage.KeyFile),
-		Names:         []string{d.cfg.Hostname, d.cfg.Domain},
-	})
-	if err != nil {
-		return d.cfg.Problem("tls.cert_file", "%s", err)
-	}
-	return nil
+	d.certs, err = newCerts(d.cfg, d.log)
+	return err
 }
 
 // wireQueue makes what delivers the queue.
@@ -180,8 +173,8 @@ func (d *daemon) wireDoors() error {
 		policy = p.Text()
 	}
 	d.web = web.New(web.Options{
-		STSPolicy: policy,
-		Ready:     d.open.Ping, Pipeline: d.pipeline, Store: d.open.Store, Login: signIn, Domain: c.Domain, Hostname: c.Hostname, TempDir: c.Storage.TempDir, MaxMessage: int64(c.SMTP.MaxMessageSize), LinkKey: linkKey, Ports: web.MailPorts{
+		STSPolicy: policy, Challenge: d.certs.Challenge,
+		Ready: d.open.Ping, Pipeline: d.pipeline, Store: d.open.Store, Login: signIn, Domain: c.Domain, Hostname: c.Hostname, TempDir: c.Storage.TempDir, MaxMessage: int64(c.SMTP.MaxMessageSize), LinkKey: linkKey, Ports: web.MailPorts{
 			IMAPTLS: portOf(c.IMAP.ListenTLS), IMAP: portOf(c.IMAP.Listen), SubmissionTLS: portOf(c.Submission.ListenTLS), Submission: portOf(c.Submission.Listen),
 		}, Brand: c.Brand, BaseURL: c.HTTP.BaseURL, SupportURL: c.SupportURL, SafetyURL: c.SafetyURL, Logger: d.log,
 	})
@@ -226,7 +219,7 @@ func (d *daemon) listServices() []service {
 		{"imap.listen_tls", c.IMAP.ListenTLS, &b.imapTLS, withTLS(d.imap.Serve, true)},
 		{"http.listen", c.HTTP.Listen, &b.http, d.web.Serve},
 		{"http.listen_tls", c.HTTP.ListenTLS, &b.httpTLS, func(l net.Listener) error {
-			return d.web.Serve(tls.NewListener(l, d.certs.TLSConfig(true)))
+			return d.web.Serve(tls.NewListener(l, d.certs.WebTLSConfig()))
 		}},
 		{"metrics.listen", c.Metrics.Listen, &b.metrics, d.metricsWeb.Serve},
 	}
@@ -256,6 +249,7 @@ func (d *daemon) start() error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stopQueue = cancel
+	d.serving.Go(func() { d.certs.Run(ctx) })
 	d.serving.Go(func() { d.digester.Run(ctx) })
 	d.serving.Go(func() {
 		if err := d.queue.Run(ctx); err != nil {
@@ -322,6 +316,6 @@ func (d *daemon) await(ctx context.Context) {
 	}
 }
 
-// reload reads the certificate files again. On an error the old certificate
-// stays.
+// reload reads the certificate files again, and asks again for what ACME did
+// not give. On an error the old certificate stays.
 func (d *daemon) reload() error { return d.certs.Reload() }

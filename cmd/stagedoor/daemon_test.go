@@ -28,7 +28,6 @@ func startDaemon(t *testing.T, dir, more string) *daemon {
 storage.dsn = "sqlite:stagedoor.db"
 storage.key_file = "secret.key"
 smtp.listen = ["127.0.0.1:0"]
-http.listen = ["127.0.0.1:0"]
 sender_auth.policy = "envelope"
 outbound.smarthost = "smtp://127.0.0.1:9"
 [submission]
@@ -40,6 +39,9 @@ listen = ["127.0.0.1:0"]
 listen_tls = ["127.0.0.1:0"]
 allow_insecure_auth = true
 ` + more
+	if !strings.Contains(more, "[http]") {
+		document = "http.listen = [\"127.0.0.1:0\"]\n" + document
+	}
 	if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
 		t.Fatal(err)
 	}

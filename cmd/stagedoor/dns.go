@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stagedoor/stagedoor/config"
+	"github.com/stagedoor/stagedoor/relay/certs"
 	"github.com/stagedoor/stagedoor/relay/dns"
 )
 
@@ -120,6 +121,9 @@ func (s *site) records(ips []string) ([]dns.Record, *config.Config, error) {
 		o.Smarthost = u.Hostname()
 	}
 	o.Web, o.MTASTS = webHost(cfg), stsPolicy(cfg)
+	if cfg.TLS.ACMEEmail != "" {
+		o.CA = certs.Issuer(cfg.TLS.ACMEDirectory)
+	}
 	if cfg.Operator != "" {
 		o.TLSReports = "postmaster@" + cfg.Domain // which comes to the operator
 	}

@@ -66,7 +66,7 @@ func newDoctorCommand(s *site) *cobra.Command {
 func (s *site) examine(ctx context.Context, cfg *config.Config, ips []string) ([]doctor.Finding, error) {
 	findings := examineConfig(cfg)
 	o := doctor.Options{
-		Domain: cfg.Domain, Hostname: cfg.Hostname, Doors: doors(cfg), BaseURL: cfg.HTTP.BaseURL, SelfSigned: cfg.TLS.CertFile == "",
+		Domain: cfg.Domain, Hostname: cfg.Hostname, Doors: doors(cfg), BaseURL: cfg.HTTP.BaseURL, SelfSigned: cfg.TLS.CertFile == "" && cfg.TLS.ACMEEmail == "",
 		Resolver: cfg.DNS.Resolver, Blocklists: dns.Blocklists, Smarthost: cfg.Outbound.Smarthost, Operator: cfg.Operator,
 		Dirs: []string{filepath.Dir(cfg.Storage.Path()), cfg.Storage.TempDir},
 	}

@@ -1,79 +1,154 @@
-// Package certs is where the listeners' TLS certificate comes from: files, or
-// one that is made and signed by itself on first start.
+// Package certs is where the listeners' TLS certificates come from: files, or
+// a certificate authority that speaks ACME (RFC 8555), or, until there is
+// another, one that is made and signed by itself.
 //
-// The certificate is kept in memory and replaced at once by Reload; open
-// connections keep theirs. A self-signed one is kept on disk (key mode 0600)
-// so that a mail program that was told to trust it goes on to.
+// Certificates are kept in memory and replaced at once; open connections keep
+// theirs. Files are read again when they change, and by Reload. What ACME
+// gives is kept on disk (mode 0600), written whole or not at all, so that a
+// restart asks for nothing; each name has a certificate of its own, so that a
+// name that can't be proven holds up no other. A failure to get one is logged
+// and tried again, later each time; it never stops the daemon. A self-signed
+// certificate is kept too, so that a mail program that was told to trust it
+// goes on to.
+//
+// Run is the one goroutine that changes certificates by itself; listeners only
+// read.
 package certs
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"io/fs"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
-	"slices"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // Options configure a Source.
 type Options struct {
-	CertFile, KeyFile string   // PEM; both empty: self-signed
-	SelfSignedDir     string   // where the self-signed certificate is kept
-	Names             []string // that it is for; localhost and loopback addresses are added
+	CertFile, KeyFile string       // PEM; both empty: ACME, or self-signed
+	SelfSignedDir     string       // where the self-signed certificate is kept
+	Names             []string     // of the self-signed one; localhost and loopback addresses are added
+	ACME              *ACMEOptions // nil: none
+	Now               func() time.Time
+	Logger            *slog.Logger // nil: none
 }
 
-// Source gives the certificate to listeners. It is safe for concurrent use.
+// Source gives certificates to listeners. It is safe for concurrent use.
 type Source struct {
-	o    Options
-	cert atomic.Pointer[tls.Certificate]
+	o      Options
+	log    *slog.Logger
+	wake   chan struct{} // Reload was called
+	files  fileState     // of the files when they were loaded; guarded by mu
+	agent  *agent        // nil: no ACME
+	active atomic.Pointer[active]
+	mu     sync.Mutex // whoever changes active
 }
 
-// selfSignedFor is how long a self-signed certificate is valid: as long as
-// clients take (Apple's limit is 825 days).
-const selfSignedFor = 820 * 24 * time.Hour
+// active are the certificates in use. It is never changed, only replaced.
+type active struct {
+	fallback *tls.Certificate            // of the files, or self-signed
+	byName   map[string]*tls.Certificate // by ACME
+}
 
-// New loads the certificate, or makes one.
+// New loads what there is, or makes a self-signed certificate. It asks nobody:
+// Run does.
 func New(o Options) (*Source, error) {
-	s := &Source{o: o}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Source{o: o, log: o.Logger, wake: make(chan struct{}, 1)}
+	s.active.Store(&active{byName: map[string]*tls.Certificate{}})
 	if err := s.Reload(); err != nil {
 		return nil, err
+	}
+	if o.ACME != nil {
+		var err error
+		if s.agent, err = newAgent(*o.ACME); err != nil {
+			return nil, err
+		}
+		for name, c := range s.agent.kept(s.log) {
+			s.use(name, c)
+		}
 	}
 	return s, nil
 }
 
-// SelfSigned reports whether the certificate is self-signed.
-func (s *Source) SelfSigned() bool { return s.o.CertFile == "" }
+// SelfSigned reports whether listeners show a self-signed certificate.
+func (s *Source) SelfSigned() bool {
+	return s.o.CertFile == "" && s.pick("") == s.active.Load().fallback
+}
 
-// Reload reads the certificate again. On an error the old one stays.
+// Reload reads the files again; on an error the old certificate stays. What
+// ACME could not get is tried again now.
 func (s *Source) Reload() error {
-	certFile, keyFile := s.o.CertFile, s.o.KeyFile
-	if s.SelfSigned() {
-		certFile, keyFile = filepath.Join(s.o.SelfSignedDir, "tls-selfsigned.pem"), filepath.Join(s.o.SelfSignedDir, "tls-selfsigned.key")
-		if c, err := load(certFile, keyFile); err == nil && s.fits(c) {
-			s.cert.Store(c)
-			return nil
-		}
-		if err := s.makeSelfSigned(certFile, keyFile); err != nil {
-			return fmt.Errorf("make a self-signed certificate: %w", err)
-		}
+	select {
+	case s.wake <- struct{}{}:
+	default:
 	}
-	c, err := load(certFile, keyFile)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.load()
+}
+
+// load replaces the fallback. The caller holds mu.
+func (s *Source) load() error {
+	var c *tls.Certificate
+	var err error
+	if s.o.CertFile == "" {
+		c, err = s.selfSigned()
+	} else {
+		s.files = s.look() // before they are read: what comes after is a change
+		c, err = load(s.o.CertFile, s.o.KeyFile)
+	}
 	if err != nil {
 		return err
 	}
-	s.cert.Store(c)
+	s.active.Store(&active{fallback: c, byName: s.active.Load().byName})
 	return nil
+}
+
+// use shows a certificate for its name from now on.
+func (s *Source) use(name string, c *tls.Certificate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.active.Load()
+	byName := maps.Clone(now.byName)
+	byName[name] = c
+	s.active.Store(&active{fallback: now.fallback, byName: byName})
+}
+
+// Run keeps the certificates up to date until ctx ends.
+func (s *Source) Run(ctx context.Context) {
+	for {
+		next := time.Hour
+		if s.o.CertFile != "" {
+			s.follow()
+			next = fileTime
+		}
+		if s.agent != nil {
+			next = min(next, s.renew(ctx))
+		}
+		timer := time.NewTimer(next)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-s.wake:
+			timer.Stop()
+			if s.agent != nil {
+				s.agent.forgive()
+			}
+		case <-timer.C:
+		}
+	}
 }
 
 func load(certFile, keyFile string) (*tls.Certificate, error) {
@@ -89,58 +164,19 @@ func load(certFile, keyFile string) (*tls.Certificate, error) {
 	return &c, nil
 }
 
-// fits reports whether a self-signed certificate still serves.
-func (s *Source) fits(c *tls.Certificate) bool {
-	if time.Until(c.Leaf.NotAfter) < 30*24*time.Hour {
-		return false
+// pick is the certificate for a name: its own, or that of the first name,
+// since mail servers often name none (SNI) and mean the host.
+func (s *Source) pick(name string) *tls.Certificate {
+	now := s.active.Load()
+	if c := now.byName[strings.ToLower(strings.TrimSuffix(name, "."))]; c != nil {
+		return c
 	}
-	for _, name := range s.o.Names {
-		if c.Leaf.VerifyHostname(name) != nil {
-			return false
+	if s.o.ACME != nil {
+		if c := now.byName[s.o.ACME.Names[0]]; c != nil {
+			return c
 		}
 	}
-	return true
-}
-
-func (s *Source) makeSelfSigned(certFile, keyFile string) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return err
-	}
-	names := slices.Concat(s.o.Names, []string{"localhost"})
-	t := &x509.Certificate{
-		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: names[0]},
-		DNSNames:     names,
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(selfSignedFor),
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
-	if err != nil {
-		return err
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(s.o.SelfSignedDir, 0o700); err != nil {
-		return err
-	}
-	// A key of an earlier certificate must not keep wider permissions.
-	if err := os.Remove(keyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
+	return now.fallback
 }
 
 // TLSConfig is for a listener. tickets: offer session tickets (RFC 5077).
@@ -148,6 +184,6 @@ func (s *Source) TLSConfig(tickets bool) *tls.Config {
 	return &tls.Config{
 		MinVersion:             tls.VersionTLS12,
 		SessionTicketsDisabled: !tickets,
-		GetCertificate:         func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.cert.Load(), nil },
+		GetCertificate:         func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return s.pick(hello.ServerName), nil },
 	}
 }

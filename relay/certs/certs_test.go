@@ -3,9 +3,11 @@ package certs
 import (
 	"bytes"
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -17,7 +19,7 @@ func TestASelfSignedCertificateIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"mx.msg.example.com", "msg.example.com", "localhost", "127.0.0.1", "::1"} {
-		if err := first.cert.Load().Leaf.VerifyHostname(name); err != nil {
+		if err := first.pick("").Leaf.VerifyHostname(name); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -26,12 +28,12 @@ func TestASelfSignedCertificateIsKept(t *testing.T) {
 		t.Errorf("the key's mode is %v (%v)", st.Mode(), err)
 	}
 	again, err := New(o)
-	if err != nil || !bytes.Equal(again.cert.Load().Certificate[0], first.cert.Load().Certificate[0]) {
+	if err != nil || !bytes.Equal(again.pick("").Certificate[0], first.pick("").Certificate[0]) {
 		t.Errorf("the second start made another certificate (%v)", err)
 	}
 	o.Names = append(o.Names, "other.example.com")
 	other, err := New(o)
-	if err != nil || other.cert.Load().Leaf.VerifyHostname("other.example.com") != nil {
+	if err != nil || other.pick("").Leaf.VerifyHostname("other.example.com") != nil {
 		t.Errorf("a new name is not in the certificate (%v)", err)
 	}
 }
@@ -65,7 +67,7 @@ func TestASelfSignedCertificateThatDoesNotServeIsMadeAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			again, err := New(o)
-			if err != nil || bytes.Equal(again.cert.Load().Certificate[0], first.cert.Load().Certificate[0]) {
+			if err != nil || bytes.Equal(again.pick("").Certificate[0], first.pick("").Certificate[0]) {
 				t.Fatalf("it is not made again (%v)", err)
 			}
 			if st, err := os.Stat(keyFile); err != nil || st.Mode().Perm() != 0o600 {
@@ -84,10 +86,10 @@ func TestNewLeavesTheNamesAlone(t *testing.T) {
 	if names[1] != "msg.example.com" {
 		t.Errorf("the caller's names are %q", names)
 	}
-	if got := s.cert.Load().Leaf.Subject.CommonName; got != "mx.msg.example.com" {
+	if got := s.pick("").Leaf.Subject.CommonName; got != "mx.msg.example.com" {
 		t.Errorf("the common name is %q", got)
 	}
-	if s, err = New(Options{SelfSignedDir: t.TempDir()}); err != nil || s.cert.Load().Leaf.Subject.CommonName != "localhost" {
+	if s, err = New(Options{SelfSignedDir: t.TempDir()}); err != nil || s.pick("").Leaf.Subject.CommonName != "localhost" {
 		t.Errorf("without names: %v", err)
 	}
 }
@@ -133,14 +135,14 @@ func TestReloadKeepsTheOldCertificateOnFailure(t *testing.T) {
 	if err != nil || s.SelfSigned() {
 		t.Fatal(err)
 	}
-	before := s.cert.Load()
+	before := s.pick("")
 	if err := os.WriteFile(o.CertFile, []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Reload(); err == nil {
 		t.Error("a damaged file is loaded")
 	}
-	if got, err := s.TLSConfig(false).GetCertificate(nil); err != nil || got != before {
+	if got, err := s.TLSConfig(false).GetCertificate(&tls.ClientHelloInfo{}); err != nil || got != before {
 		t.Error("the old certificate is gone")
 	}
 	if c := s.TLSConfig(false); !c.SessionTicketsDisabled || s.TLSConfig(true).SessionTicketsDisabled {
@@ -148,5 +150,50 @@ func TestReloadKeepsTheOldCertificateOnFailure(t *testing.T) {
 	}
 	if _, err := New(Options{CertFile: "/nonexistent", KeyFile: "/nonexistent"}); err == nil {
 		t.Error("files that are not there are no error")
+	}
+}
+
+// A tool that renews replaces one file after the other, or points a link
+// elsewhere: no signal is needed.
+func TestFilesAreFollowed(t *testing.T) {
+	dir, link := t.TempDir(), filepath.Join(t.TempDir(), "live")
+	for _, name := range []string{"a.example", "b.example"} {
+		if _, err := New(Options{SelfSignedDir: filepath.Join(dir, name), Names: []string{name}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	point := func(name string) {
+		t.Helper()
+		_ = os.Remove(link)
+		if err := os.Symlink(filepath.Join(dir, name), link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	point("a.example")
+	var log bytes.Buffer
+	s, err := New(Options{
+		CertFile: filepath.Join(link, "tls-selfsigned.pem"), KeyFile: filepath.Join(link, "tls-selfsigned.key"), Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.pick("")
+	if s.follow(); s.pick("") != before || log.Len() != 0 {
+		t.Errorf("read again though nothing changed: %s", log.String())
+	}
+	point("b.example")
+	if s.follow(); s.pick("").Leaf.VerifyHostname("b.example") != nil || !strings.Contains(log.String(), "took a new certificate") {
+		t.Errorf("the link's new target is not taken: %s", log.String())
+	}
+	good := s.pick("")
+	if err := os.WriteFile(filepath.Join(dir, "b.example", "tls-selfsigned.pem"), []byte("half"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if s.follow(); s.pick("") != good || !strings.Contains(log.String(), "going on with the old one") {
+		t.Errorf("half a file is taken: %s", log.String())
+	}
+	lines := strings.Count(log.String(), "\n")
+	if s.follow(); strings.Count(log.String(), "\n") != lines {
+		t.Error("the same failure is logged again")
 	}
 }

@@ -61,6 +61,7 @@ func (s *Server) routes() http.Handler {
 	}
 
 	mux.HandleFunc("GET /.well-known/mta-sts.txt", s.stsPolicy)
+	mux.HandleFunc("GET /.well-known/acme-challenge/{token}", s.challenge)
 
 	guard := http.NewCrossOriginProtection()
 	if u, err := url.Parse(s.o.BaseURL); err == nil && u.Host != "" {

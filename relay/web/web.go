@@ -55,14 +55,17 @@ const (
 // Options configure a Server.
 type Options struct {
 	// Ready says why the daemon can't do its work; nil: it can.
-	Ready      func(ctx context.Context) error
-	Pipeline   *relay.Pipeline
-	Store      *store.Store
-	Login      *login.Authenticator
-	Domain     string // of the relay's addresses
-	Hostname   string // that mail clients connect to
-	Ports      MailPorts
-	STSPolicy  string           // for MTA-STS (RFC 8461); empty: there is none
+	Ready     func(ctx context.Context) error
+	Pipeline  *relay.Pipeline
+	Store     *store.Store
+	Login     *login.Authenticator
+	Domain    string // of the relay's addresses
+	Hostname  string // that mail clients connect to
+	Ports     MailPorts
+	STSPolicy string // for MTA-STS (RFC 8461); empty: there is none
+	// Challenge is what a certificate authority finds at a token (RFC 8555
+	// section 8.3); nil: nothing.
+	Challenge  func(token string) (string, bool)
 	TempDir    string           // for posted files; empty: the system's
 	MaxMessage int64            // octets of a contact form with its files; 0: 25 MB
 	LinkKey    string           // signs the platform's links; empty: there are none

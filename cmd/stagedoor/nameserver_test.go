@@ -47,13 +47,13 @@ func fromZone(records map[string][]mdns.RR, q *mdns.Msg) *mdns.Msg {
 	name := strings.ToLower(q.Question[0].Name)
 	for _, rr := range records[name] {
 		if t := rr.Header().Rrtype; t == q.Question[0].Qtype || t == mdns.TypeCNAME {
-			a.Answer = append(a.Answer, rr)
+			a.Answer = append(a.Answer, mdns.Copy(rr))
 		}
 	}
 	for end := false; !end && len(a.Answer)+len(a.Ns) == 0; {
 		for _, rr := range records[name] {
 			if rr.Header().Rrtype == mdns.TypeSOA {
-				a.Ns = append(a.Ns, rr)
+				a.Ns = append(a.Ns, mdns.Copy(rr))
 			}
 		}
 		var next int

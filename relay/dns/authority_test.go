@@ -3,6 +3,7 @@ package dns
 import (
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -14,6 +15,8 @@ import (
 type fakeServer struct {
 	address string
 	asked   atomic.Int32
+
+	mu      sync.Mutex
 	records map[string][]mdns.RR
 	// zone is what it is responsible for; empty: it is a resolver.
 	zone string
@@ -41,8 +44,16 @@ func startAt(t *testing.T, address, origin, zone string) *fakeServer {
 	return s
 }
 
+func (s *fakeServer) change(what func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	what()
+}
+
 func (s *fakeServer) answer(w mdns.ResponseWriter, q *mdns.Msg) {
 	s.asked.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	a := new(mdns.Msg)
 	a.SetReply(q)
 	name := strings.ToLower(q.Question[0].Name)
@@ -50,14 +61,14 @@ func (s *fakeServer) answer(w mdns.ResponseWriter, q *mdns.Msg) {
 	a.RecursionAvailable = s.zone == ""
 	for _, rr := range s.records[name] {
 		if t := rr.Header().Rrtype; t == q.Question[0].Qtype || t == mdns.TypeCNAME {
-			a.Answer = append(a.Answer, rr)
+			a.Answer = append(a.Answer, mdns.Copy(rr))
 		}
 	}
 	if len(a.Answer) == 0 { // as servers do: the SOA of the nearest zone above
 		for up := name; ; {
 			for _, rr := range s.records[up] {
 				if rr.Header().Rrtype == mdns.TypeSOA {
-					a.Ns = append(a.Ns, rr)
+					a.Ns = append(a.Ns, mdns.Copy(rr))
 				}
 			}
 			next, end := mdns.NextLabel(up, 0)
@@ -136,7 +147,7 @@ func TestTheZonesOwnServersCount(t *testing.T) {
 func TestAServerThatDoesNotKnowTheZoneIsLeftOut(t *testing.T) {
 	const now = "msg.example.com. 3600 IN MX 10 mx.msg.example.com.\n"
 	w := newWorld(t, now, now, "")
-	w.ns2.zone = "example.org."
+	w.ns2.change(func() { w.ns2.zone = "example.org." })
 	f := w.check(t, theMX)[0]
 	if f.State != Right || f.Servers[1].State != Unknown {
 		t.Errorf("%+v", f)
@@ -181,9 +192,9 @@ func TestCheckAsksLittle(t *testing.T) {
 func TestAServerThatDoesNotAnswerIsLeftOut(t *testing.T) {
 	const now = "msg.example.com. 3600 IN MX 10 mx.msg.example.com.\n"
 	w := newWorld(t, now, now, now)
-	for _, rr := range w.resolver.records["ns2.example.net."] {
-		rr.(*mdns.A).A = net.IPv4(127, 0, 0, 4) // where nobody listens
-	}
+	w.resolver.change(func() {
+		w.resolver.records["ns2.example.net."][0].(*mdns.A).A = net.IPv4(127, 0, 0, 4) // where nobody listens
+	})
 	for _, f := range w.check(t, theMX, theMX) {
 		if f.State != Right || len(f.Servers) != 2 || f.Servers[1].State != Unknown {
 			t.Errorf("%+v", f)

@@ -133,7 +133,7 @@ func serve(t *testing.T, zone string) (server string) {
 		}
 		for _, rr := range rrs {
 			if t := rr.Header().Rrtype; t == q.Question[0].Qtype || t == mdns.TypeCNAME {
-				a.Answer = append(a.Answer, rr)
+				a.Answer = append(a.Answer, mdns.Copy(rr))
 			}
 		}
 		if w.RemoteAddr().Network() == "udp" {

@@ -21,7 +21,7 @@ func newDoctorCommand(s *site) *cobra.Command {
 	cmd := jsonFlag(&cobra.Command{
 		Use: "doctor", Short: "Say whether this installation is able to do its job; status 1 if not",
 		Long: "Look at the configuration, the key files, the database, the daemon's doors (as their clients would, up to the\n" +
-			"password and the message), the certificate, the clock, the disk, the queue, DNS, the way out and blocklists.\n" +
+			"password and to a message that is refused), the certificates, the clock, the disk, the queue, DNS, the way out and blocklists.\n" +
 			"One line a finding: ok, warn, FAIL, or skip where it can't be known from here. It sends no message and changes\n" +
 			"nothing. Whether other machines reach the ports, only another machine can tell.",
 		Args: takes(),
@@ -67,8 +67,12 @@ func (s *site) examine(ctx context.Context, cfg *config.Config, ips []string) ([
 	findings := examineConfig(cfg)
 	o := doctor.Options{
 		Domain: cfg.Domain, Hostname: cfg.Hostname, Doors: doors(cfg), BaseURL: cfg.HTTP.BaseURL, SelfSigned: cfg.TLS.CertFile == "" && cfg.TLS.ACMEEmail == "",
+		ACME:     cfg.TLS.ACMEEmail != "",
 		Resolver: cfg.DNS.Resolver, Blocklists: dns.Blocklists, Smarthost: cfg.Outbound.Smarthost, Operator: cfg.Operator,
 		Dirs: []string{filepath.Dir(cfg.Storage.Path()), cfg.Storage.TempDir},
+	}
+	if cfg.TLS.ACMEEmail != "" {
+		o.WebNames = certificateNames(cfg)[1:]
 	}
 	var err error
 	if o.IPs, err = serverAddresses(cfg, ips); err != nil {

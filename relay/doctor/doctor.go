@@ -3,9 +3,9 @@
 //
 // Run looks at the doors of the running daemon as their clients would (a
 // greeting, TLS, what is offered), asks whether it knows a recipient from a
-// stranger, and looks at the certificate, the clock, DNS, the way out, the
+// stranger, hands it a message that must be refused, and looks at the certificate, the clock, DNS, the way out, the
 // queue and the disk. It changes nothing and leaves nothing behind: no message
-// is sent, and nothing is written but to a connection.
+// is filed or sent, and nothing is written but to a connection.
 //
 // What can't be known from here is not guessed: a check without an answer is
 // Skipped, with the reason. Whether other machines reach the ports is such a
@@ -53,7 +53,11 @@ type Options struct {
 	BaseURL  string // empty: not set
 	// SelfSigned: no certificate is configured.
 	SelfSigned bool
-	Roots      *x509.CertPool // that certificates are verified by; nil: the system's
+	// ACME: the daemon gets its certificates itself.
+	ACME bool
+	// WebNames are what the HTTP door serves beside Hostname.
+	WebNames []string
+	Roots    *x509.CertPool // that certificates are verified by; nil: the system's
 
 	Resolver   string // DNS server as host:port; empty: the system's
 	Records    []dns.Record

@@ -88,7 +88,7 @@ func TestCertificate(t *testing.T) {
 		{"self-signed and over", other.issue(t, "mx.test", now.Add(-9*day), now.Add(-day)), true, Failed, "expired"},
 	} {
 		d := &doctor{Options{Hostname: "mx.test", Roots: ca.pool(), SelfSigned: c.selfSigned, Now: func() time.Time { return now }}}
-		f := d.certificate("imap.listen_tls", []*x509.Certificate{c.cert.Leaf})
+		f := d.certificate("imap.listen_tls", "mx.test", []*x509.Certificate{c.cert.Leaf})
 		if f.State != c.state || !strings.Contains(f.Text, c.text) || (f.State == OK) != (f.Todo == "") {
 			t.Errorf("%s: %+v, want %s %q", c.name, f, c.state, c.text)
 		}
@@ -134,7 +134,7 @@ func TestRoomAndQueue(t *testing.T) {
 
 // listenTo runs a server that speaks a script: each line that begins with >
 // is what it expects to hear the beginning of, each other is what it says;
-// "TLS" starts TLS.
+// "TLS" starts TLS, "MESSAGE" reads up to a message's end.
 func listenTo(t *testing.T, cert tls.Certificate, script string) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -167,6 +167,15 @@ func play(c net.Conn, cert tls.Certificate, script string) {
 			r = bufio.NewReader(c)
 			continue
 		}
+		if line == "MESSAGE" {
+			for got := ""; got != ".\r\n"; {
+				var err error
+				if got, err = r.ReadString('\n'); err != nil {
+					return
+				}
+			}
+			continue
+		}
 		if want, ok := strings.CutPrefix(line, "> "); ok {
 			got, err := r.ReadString('\n')
 			if err != nil || !strings.HasPrefix(got, want) {
@@ -185,6 +194,8 @@ func TestDoors(t *testing.T) {
 	ca := newAuthority(t)
 	cert := ca.issue(t, "mx.test", now.AddDate(0, 0, -1), now.AddDate(0, 2, 0))
 	const smtpTLS = "220 mx\n> EHLO\n250-mx\n250 STARTTLS\n> STARTTLS\n220 go\nTLS\n> EHLO\n250-mx\n250 AUTH PLAIN\n"
+	const recipients = "> MAIL FROM:<>\n250 ok\n> RCPT TO:<t-\n550 no\n> RCPT TO:<postmaster@msg.test>\n250 ok\n> RSET\n250 ok\n"
+	const message = "> MAIL FROM:<doctor@doctor.invalid>\n250 ok\n> RCPT TO:<doctor@msg.test>\n250 ok\n> DATA\n354 go on\nMESSAGE\n"
 	for _, c := range []struct {
 		name   string
 		kind   Kind
@@ -193,8 +204,12 @@ func TestDoors(t *testing.T) {
 		state  State
 		text   string
 	}{
-		{"a good MX", SMTP, false, smtpTLS + "> MAIL FROM:<>\n250 ok\n> RCPT TO:<t-\n550 no\n> RCPT TO:<postmaster@msg.test>\n250 ok\n> RSET\n250 ok\n> QUIT\n221 bye", OK, "answers SMTP with STARTTLS, knows its addresses"},
-		{"without an operator", SMTP, false, smtpTLS + "> MAIL FROM:<>\n250 ok\n> RCPT TO:<t-\n550 no\n> RCPT TO:<postmaster@msg.test>\n450 later\n> RSET\n250 ok\n> QUIT\n221 bye", OK, "knows its addresses"},
+		{"a good MX", SMTP, false, smtpTLS + "> MAIL FROM:<>\n250 ok\n> RCPT TO:<t-\n550 no\n> RCPT TO:<postmaster@msg.test>\n250 ok\n> RSET\n250 ok\n" + message + "554 5.4.6 in circles\n> QUIT\n221 bye", OK, "answers SMTP with STARTTLS, knows its addresses, a message reaches the pipeline"},
+		{"without resolver or room", SMTP, false, smtpTLS + recipients + message + "451 4.3.0 later", Failed, "can't take mail: 451 4.3.0 later"},
+		{"one that takes everything", SMTP, false, smtpTLS + recipients + message + "250 ok", Failed, "takes a message that has passed"},
+		{"one that dies", SMTP, false, smtpTLS + recipients + message, Failed, "a message gets no answer"},
+		{"one that stops", SMTP, false, smtpTLS + recipients + "> MAIL FROM:<doctor\n421 stopping", Failed, "does not take a message (MAIL): 421"},
+		{"without an operator", SMTP, false, smtpTLS + "> MAIL FROM:<>\n250 ok\n> RCPT TO:<t-\n550 no\n> RCPT TO:<postmaster@msg.test>\n450 later\n> RSET\n250 ok\n" + message + "554 5.4.6 in circles\n> QUIT\n221 bye", OK, "knows its addresses"},
 		{"an open relay", SMTP, false, smtpTLS + "> MAIL FROM:<>\n250 ok\n> RCPT TO:<t-\n250 anything", Failed, "does not refuse a reply alias"},
 		{"another domain's", SMTP, false, smtpTLS + "> MAIL FROM:<>\n250 ok\n> RCPT TO:<t-\n550 no\n> RCPT TO:<postmaster@msg.test>\n550 relaying denied", Failed, "refuses mail to postmaster"},
 		{"no STARTTLS", SMTP, false, "220 mx\n> EHLO\n250 mx", Failed, "does not offer STARTTLS"},
@@ -224,6 +239,43 @@ func TestDoors(t *testing.T) {
 				t.Error("no certificate was seen")
 			}
 		})
+	}
+}
+
+// Each name that the HTTP door serves is looked at.
+func TestWebCertificates(t *testing.T) {
+	ca := newAuthority(t)
+	good, old := ca.issue(t, "mta-sts.test", now.AddDate(0, 0, -1), now.AddDate(0, 2, 0)), ca.issue(t, "autoconfig.test", now.AddDate(0, -3, 0), now.AddDate(0, 0, 5))
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if hello.ServerName == "autoconfig.test" {
+			return &old, nil
+		}
+		return &good, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				_ = c.(*tls.Conn).Handshake()
+				_ = c.Close()
+			}()
+		}
+	}()
+	d := &doctor{Options{
+		Hostname: "mx.test", Roots: ca.pool(), ACME: true, Now: func() time.Time { return now }, WebNames: []string{"mta-sts.test", "autoconfig.test", "autodiscover.test"},
+		Doors: []Door{{Key: "http.listen_tls", Kind: HTTP, Network: "tcp", Address: l.Addr().String(), TLS: true}, {Key: "smtp.listen", Kind: SMTP, Network: "tcp", Address: "127.0.0.1:1"}},
+	}}
+	found := d.webCertificates(t.Context())
+	expect(t, "names", found, "ok for mta-sts.test, valid until", "warn for autoconfig.test, ends in 5 days", "FAIL is not for autodiscover.test")
+	if !strings.Contains(found[1].Todo, "the daemon's log") {
+		t.Errorf("what to do: %q", found[1].Todo)
 	}
 }
 

@@ -44,7 +44,7 @@ func (d Door) name() string {
 }
 
 // doorTime bounds the talk with one door.
-const doorTime = 10 * time.Second
+const doorTime = 20 * time.Second
 
 // doors knocks at each door, and looks at the certificates that they show.
 func (d *doctor) doors(ctx context.Context) []Finding {
@@ -64,7 +64,30 @@ func (d *doctor) doors(ctx context.Context) []Finding {
 			continue
 		}
 		seen[sha256.Sum256(chain[0].Raw)] = true
-		findings = append(findings, d.certificate(d.Doors[i].Key, chain))
+		findings = append(findings, d.certificate(d.Doors[i].Key, d.Hostname, chain))
+	}
+	return append(findings, d.webCertificates(ctx)...)
+}
+
+// webCertificates looks at what the HTTP door shows for each name that it
+// serves.
+func (d *doctor) webCertificates(ctx context.Context) []Finding {
+	var findings []Finding
+	for _, door := range d.Doors {
+		address, ok := reachableAt(door)
+		if door.Kind != HTTP || !door.TLS || !ok {
+			continue
+		}
+		for _, name := range d.WebNames {
+			ctx, cancel := context.WithTimeout(ctx, doorTime)
+			c, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: name, MinVersion: tls.VersionTLS12}}).DialContext(ctx, door.Network, address)
+			cancel()
+			if err != nil {
+				continue // that nobody answers is told of the door
+			}
+			findings = append(findings, d.certificate(door.Key, name, c.(*tls.Conn).ConnectionState().PeerCertificates))
+			_ = c.Close()
+		}
 	}
 	return findings
 }
@@ -171,7 +194,7 @@ func reason(err error) string {
 const expiresSoon = 14 * 24 * time.Hour
 
 // certificate judges what a door showed.
-func (d *doctor) certificate(key string, chain []*x509.Certificate) Finding {
+func (d *doctor) certificate(key, name string, chain []*x509.Certificate) Finding {
 	leaf, now := chain[0], d.Now()
 	f := Finding{Check: "certificate", State: OK}
 	left := leaf.NotAfter.Sub(now)
@@ -181,22 +204,26 @@ func (d *doctor) certificate(key string, chain []*x509.Certificate) Finding {
 		intermediates.AddCert(c)
 	}
 	_, err := leaf.Verify(x509.VerifyOptions{Roots: d.Roots, Intermediates: intermediates, CurrentTime: now})
-	const renew = "renew it, then run systemctl reload stagedoor"
+	renew, trust := "renew it, then run systemctl reload stagedoor", "put the whole chain into tls.cert_file, the server's certificate first"
+	if d.ACME {
+		renew = "look into the daemon's log for why it is not renewed; systemctl reload stagedoor tries again"
+		trust = "none has come by ACME yet: look into the daemon's log for why; systemctl reload stagedoor tries again"
+	}
 	switch {
 	case left <= 0:
 		f.State, f.Text, f.Todo = Failed, "expired on "+leaf.NotAfter.UTC().Format(time.DateOnly), renew
 	case now.Before(leaf.NotBefore):
 		f.State, f.Text, f.Todo = Failed, "not valid before "+leaf.NotBefore.UTC().Format(time.DateOnly), "is this machine's clock right?"
-	case leaf.VerifyHostname(d.Hostname) != nil:
-		f.State, f.Text, f.Todo = Failed, fmt.Sprintf("is not for %s: mail programs refuse it", d.Hostname), "get one that names "+d.Hostname+", or set hostname to a name that it has"
+	case leaf.VerifyHostname(name) != nil:
+		f.State, f.Text, f.Todo = Failed, fmt.Sprintf("is not for %s: programs refuse it", name), "get one that names "+name
 	case d.SelfSigned:
 		f.Text = "self-signed, " + until // that it is not trusted is said of the configuration
 	case err != nil:
-		f.State, f.Text, f.Todo = Failed, fmt.Sprintf("mail programs don't trust it: %s (%s)", err, key), "put the whole chain into tls.cert_file, the server's certificate first"
+		f.State, f.Text, f.Todo = Failed, fmt.Sprintf("for %s, programs don't trust it: %s (%s)", name, err, key), trust
 	case left < expiresSoon:
-		f.State, f.Text, f.Todo = Warning, fmt.Sprintf("ends in %d days, on %s", int(left/(24*time.Hour)), leaf.NotAfter.UTC().Format(time.DateOnly)), renew
+		f.State, f.Text, f.Todo = Warning, fmt.Sprintf("for %s, ends in %d days, on %s", name, int(left/(24*time.Hour)), leaf.NotAfter.UTC().Format(time.DateOnly)), renew
 	default:
-		f.Text = "for " + d.Hostname + ", " + until
+		f.Text = "for " + name + ", " + until
 	}
 	return f
 }

@@ -72,8 +72,51 @@ func (v *visit) recipients(t *textproto.Conn) error {
 		return fmt.Errorf("refuses mail to postmaster: %w", err)
 	}
 	v.heard += ", knows its addresses"
-	return say(t, 250, "RSET")
+	if err := say(t, 250, "RSET"); err != nil || v.door.Kind == LMTP {
+		return err // by LMTP a message is never refused for good
+	}
+	return v.roundTrip(t)
 }
+
+// hops is how many servers the message of a round trip claims to have passed:
+// more than any relay believes (RFC 5321 section 6.3).
+const hops = 120
+
+// roundTrip hands over a message that goes the way of any other (spool, checks
+// of the sender, pipeline) up to where it is refused: it claims to go round in
+// circles. Nothing of it is left.
+func (v *visit) roundTrip(t *textproto.Conn) error {
+	for _, step := range []struct {
+		code    int
+		command string
+	}{{250, "MAIL FROM:<doctor@" + nowhere + ">"}, {250, "RCPT TO:<doctor@" + v.domain + ">"}, {354, "DATA"}} {
+		if err := say(t, step.code, step.command); err != nil {
+			return fmt.Errorf("does not take a message (%s): %w", strings.Fields(step.command)[0], err)
+		}
+	}
+	w := t.DotWriter()
+	for i := range hops {
+		_, _ = fmt.Fprintf(w, "Received: from hop-%d.%s by hop-%d.%s; Thu, 01 Jan 2026 00:00:00 +0000\r\n", i, nowhere, i+1, nowhere)
+	}
+	_, _ = fmt.Fprintf(w, "From: doctor@%s\r\nTo: doctor@%s\r\nSubject: stagedoor doctor\r\n\r\nThis is to be refused.\r\n", nowhere, v.domain)
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("does not take a message: %s", reason(err))
+	}
+	code, text, err := t.ReadResponse(554)
+	switch {
+	case err == nil && strings.HasPrefix(text, "5.4.6"):
+		v.heard += ", a message reaches the pipeline"
+		return nil
+	case code/100 == 2:
+		return fmt.Errorf("takes a message that has passed %d servers: is it stagedoor that listens there?", hops)
+	case code == 0:
+		return fmt.Errorf("a message gets no answer: %s", reason(err))
+	}
+	return fmt.Errorf("can't take mail: %d %s", code, text)
+}
+
+// nowhere is a domain that nobody has (RFC 6761 section 6.4).
+const nowhere = "doctor.invalid"
 
 // hello greets and returns what the server offers, by keyword.
 func (v *visit) hello(t *textproto.Conn) (map[string]bool, error) {

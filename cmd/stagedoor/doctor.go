@@ -21,9 +21,9 @@ func newDoctorCommand(s *site) *cobra.Command {
 	cmd := jsonFlag(&cobra.Command{
 		Use: "doctor", Short: "Say whether this installation is able to do its job; status 1 if not",
 		Long: "Look at the configuration, the key files, the database, the daemon's doors (as their clients would, up to the\n" +
-			"password and to a message that is refused), the certificates, the clock, the disk, the queue, DNS, the way out and blocklists.\n" +
-			"One line a finding: ok, warn, FAIL, or skip where it can't be known from here. It sends no message and changes\n" +
-			"nothing. Whether other machines reach the ports, only another machine can tell.",
+			"password and to a message that is refused), the certificates, the MTA-STS policy, the clock, the disk, the\n" +
+			"queue, DNS, the way out and blocklists. One line a finding: ok, warn, FAIL, or skip where it can't be known\n" +
+			"from here. It sends no message and changes nothing. Whether other machines reach the ports, only another machine can tell.",
 		Args: takes(),
 	})
 	ips := ipFlag(cmd)
@@ -73,6 +73,9 @@ func (s *site) examine(ctx context.Context, cfg *config.Config, ips []string) ([
 	}
 	if cfg.TLS.ACMEEmail != "" {
 		o.WebNames = certificateNames(cfg)[1:]
+	}
+	if p := stsPolicy(cfg); p != nil && webHost(cfg) != "" {
+		o.STSPolicy = p.Text()
 	}
 	var err error
 	if o.IPs, err = serverAddresses(cfg, ips); err != nil {

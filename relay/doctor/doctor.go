@@ -66,6 +66,8 @@ type Options struct {
 	Smarthost  string // URL; empty: mail goes to each domain's MX
 	Operator   string // real address: the way out is tried with its mail server, up to the greeting
 	MXPort     string // empty: 25
+	STSPolicy  string // that other servers must find (RFC 8461); empty: none
+	HTTPSPort  string // where they look; empty: 443
 	// NameServerPort is where the zone's own servers are asked; empty: 53.
 	NameServerPort string
 
@@ -85,9 +87,12 @@ func Run(ctx context.Context, o Options) []Finding {
 	if o.MXPort == "" {
 		o.MXPort = "25"
 	}
+	if o.HTTPSPort == "" {
+		o.HTTPSPort = "443"
+	}
 	d := &doctor{Options: o}
 	checks := []func(context.Context) []Finding{
-		d.doors, d.webAddress, d.clock, d.disks, d.queue, d.records, d.wayOut, d.blocklists,
+		d.doors, d.webAddress, d.stsPolicy, d.clock, d.disks, d.queue, d.records, d.wayOut, d.blocklists,
 	}
 	found := make([][]Finding, len(checks))
 	var wg sync.WaitGroup

@@ -1,13 +1,16 @@
 package doctor
 
 import (
+	"crypto/tls"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	mdns "github.com/miekg/dns"
 
@@ -87,6 +90,41 @@ func TestWeb(t *testing.T) {
 	d.BaseURL = "http://nowhere.test"
 	d.Resolver = resolve(t, "")
 	expect(t, "no such name", d.webAddress(t.Context()), "FAIL the name can't be looked up")
+}
+
+func TestSTSPolicy(t *testing.T) {
+	const policy = "version: STSv1\r\nmode: testing\r\n"
+	for _, c := range []struct {
+		name, domain string
+		answer       func(w http.ResponseWriter, r *http.Request)
+		want         string
+	}{
+		{"there", "msg.test", func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.Host, "mta-sts.msg.test:") && r.URL.Path == "/.well-known/mta-sts.txt" {
+				_, _ = io.WriteString(w, policy)
+			}
+		}, "ok the policy is where"},
+		{"another", "msg.test", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "version: STSv1\r\n") }, "FAIL has another policy"},
+		{"moved", "msg.test", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) }, "FAIL answers 302"},
+		{"untrusted", "msg.test", nil, "warn no policy at https://mta-sts.msg.test"},
+		{"no such name", "other.test", nil, "warn the name can't be looked up"},
+	} {
+		ca := newAuthority(t)
+		cert := ca.issue(t, "mta-sts.msg.test", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+		server := httptest.NewUnstartedServer(http.HandlerFunc(c.answer))
+		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
+		d := &doctor{Options{Domain: c.domain, STSPolicy: policy, HTTPSPort: port, Roots: ca.pool(), Resolver: resolve(t, "mta-sts.msg.test. 60 IN A 127.0.0.1\n")}}
+		if c.name == "untrusted" {
+			d.Roots = newAuthority(t).pool()
+		}
+		expect(t, c.name, d.stsPolicy(t.Context()), c.want)
+	}
+	expect(t, "a name for tests", (&doctor{Options{Domain: "msg.test", STSPolicy: policy}}).stsPolicy(t.Context()), "skip nobody asks")
+	expect(t, "none", (&doctor{Options{Domain: "msg.test"}}).stsPolicy(t.Context()))
 }
 
 func TestRecords(t *testing.T) {

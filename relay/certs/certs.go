@@ -66,7 +66,7 @@ func New(o Options) (*Source, error) {
 	}
 	s := &Source{o: o, log: o.Logger, wake: make(chan struct{}, 1)}
 	s.active.Store(&active{byName: map[string]*tls.Certificate{}})
-	if err := s.Reload(); err != nil {
+	if err := s.load(); err != nil {
 		return nil, err
 	}
 	if o.ACME != nil {
@@ -98,7 +98,7 @@ func (s *Source) Reload() error {
 	return s.load()
 }
 
-// load replaces the fallback. The caller holds mu.
+// load replaces the fallback. The caller holds mu, once others see s.
 func (s *Source) load() error {
 	var c *tls.Certificate
 	var err error
@@ -162,6 +162,19 @@ func load(certFile, keyFile string) (*tls.Certificate, error) {
 		}
 	}
 	return &c, nil
+}
+
+// Expiry is when each certificate in use ends, by its first name.
+func (s *Source) Expiry() map[string]time.Time {
+	now := s.active.Load()
+	ends := map[string]time.Time{}
+	for name, c := range now.byName {
+		ends[name] = c.Leaf.NotAfter
+	}
+	if c := s.pick(""); len(c.Leaf.DNSNames) > 0 {
+		ends[c.Leaf.DNSNames[0]] = c.Leaf.NotAfter
+	}
+	return ends
 }
 
 // pick is the certificate for a name: its own, or that of the first name,

@@ -30,6 +30,12 @@ func TestWithoutAuthorityTheSelfSignedCertificateServes(t *testing.T) {
 		SelfSignedDir: dir, Names: []string{"mx.msg.test"}, Now: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		ACME: &ACMEOptions{Email: email, Directory: "https://127.0.0.1:1/dir", Dir: filepath.Join(dir, "acme"), Names: []string{"mx.msg.test"}, HTTP: true},
 	})
+	if len(s.wake) != 0 {
+		t.Error("a new source believes that somebody asked for another try")
+	}
+	if ends := s.Expiry(); len(ends) != 1 || !ends["mx.msg.test"].Equal(s.pick("").Leaf.NotAfter) {
+		t.Errorf("the certificates end %v", ends)
+	}
 	var waits []time.Duration
 	for range len(retries) + 2 {
 		wait := s.renew(t.Context())

@@ -179,6 +179,7 @@ func (d *daemon) wireDoors() error {
 		}, Brand: c.Brand, BaseURL: c.HTTP.BaseURL, SupportURL: c.SupportURL, SafetyURL: c.SafetyURL, Logger: d.log,
 	})
 	d.metrics.WatchQueue(d.open.QueueState)
+	d.metrics.WatchCertificates(d.certs.Expiry)
 	d.metrics.WatchIMAP(d.imap.Connections, sessions.SignedIn)
 	d.metricsWeb = metrics.NewServer(d.metrics, d.log)
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -76,6 +77,9 @@ func TestMetricsOfADaemon(t *testing.T) {
 		if !strings.Contains(text, "\n"+series+"\n") {
 			t.Errorf("missing: %s", series)
 		}
+	}
+	if want := fmt.Sprintf("\nstagedoor_certificate_expiry_timestamp_seconds %v\n", float64(d.certs.Expiry().Unix())); !strings.Contains(text, want) {
+		t.Errorf("missing: %s", want)
 	}
 	for _, word := range []string{"tess", "sam.example", "msg.test", "@", "Counted"} {
 		if strings.Contains(text, word) {

@@ -164,17 +164,13 @@ func load(certFile, keyFile string) (*tls.Certificate, error) {
 	return &c, nil
 }
 
-// Expiry is when each certificate in use ends, by its first name.
-func (s *Source) Expiry() map[string]time.Time {
-	now := s.active.Load()
-	ends := map[string]time.Time{}
-	for name, c := range now.byName {
-		ends[name] = c.Leaf.NotAfter
+// Expiry is when the first of the certificates in use ends.
+func (s *Source) Expiry() time.Time {
+	first := s.pick("").Leaf.NotAfter
+	for _, c := range s.active.Load().byName {
+		first = earlier(first, c.Leaf.NotAfter)
 	}
-	if c := s.pick(""); len(c.Leaf.DNSNames) > 0 {
-		ends[c.Leaf.DNSNames[0]] = c.Leaf.NotAfter
-	}
-	return ends
+	return first
 }
 
 // pick is the certificate for a name: its own, or that of the first name,

@@ -33,8 +33,8 @@ func TestWithoutAuthorityTheSelfSignedCertificateServes(t *testing.T) {
 	if len(s.wake) != 0 {
 		t.Error("a new source believes that somebody asked for another try")
 	}
-	if ends := s.Expiry(); len(ends) != 1 || !ends["mx.msg.test"].Equal(s.pick("").Leaf.NotAfter) {
-		t.Errorf("the certificates end %v", ends)
+	if !s.Expiry().Equal(s.pick("").Leaf.NotAfter) {
+		t.Errorf("the first certificate ends %s", s.Expiry())
 	}
 	var waits []time.Duration
 	for range len(retries) + 2 {
@@ -133,6 +133,13 @@ func TestStore(t *testing.T) {
 	account, err := s.accountKey()
 	if err != nil {
 		t.Fatal(err)
+	}
+	short := *kept.Leaf
+	short.NotAfter = short.NotAfter.Add(-time.Hour)
+	use := &Source{}
+	use.active.Store(&active{fallback: kept, byName: map[string]*tls.Certificate{"mx.test": kept, "short.test": {Leaf: &short}}})
+	if !use.Expiry().Equal(short.NotAfter) {
+		t.Errorf("the first of them ends %s", use.Expiry())
 	}
 	again, err := s.accountKey()
 	if err != nil || !again.(*ecdsa.PrivateKey).Equal(account) {

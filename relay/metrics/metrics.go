@@ -138,6 +138,14 @@ func (m *Metrics) WatchIMAP(connections, signedIn func() int) {
 	gauge("stagedoor_imap_sessions", "IMAP sessions that are signed in.", signedIn)
 }
 
+// WatchCertificates has the certificates in use looked at when the metrics are
+// read. It is called once.
+func (m *Metrics) WatchCertificates(expiry func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "stagedoor_certificate_expiry_timestamp_seconds", Help: "When the first of the TLS certificates in use ends, in seconds since 1970.",
+	}, func() float64 { return float64(expiry().Unix()) }))
+}
+
 // WatchQueue has the queue looked at when the metrics are read. It is called
 // once.
 func (m *Metrics) WatchQueue(state func(context.Context) (store.QueueState, error)) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"net/url"
 	"path/filepath"
 	"slices"
 
@@ -42,8 +41,8 @@ func certificateNames(cfg *config.Config) []string {
 	if len(cfg.HTTP.ListenTLS) == 0 {
 		return names
 	}
-	if u, err := url.Parse(cfg.HTTP.BaseURL); err == nil && u.Scheme == "https" {
-		names = append(names, u.Hostname())
+	if host, _ := baseHost(cfg); host != "" {
+		names = append(names, host)
 	}
 	for _, name := range dns.HostNames(cfg.Domain) {
 		if name != "mta-sts."+cfg.Domain || cfg.SMTP.MTASTS != config.STSOff {

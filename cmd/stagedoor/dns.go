@@ -153,16 +153,35 @@ func serverAddresses(cfg *config.Config, ips []string) ([]netip.Addr, error) {
 	return given, nil
 }
 
-// webHost is the name by which HTTPS reaches the HTTP door; empty: none does.
+// httpsPort is where others look for a policy and for settings.
+const httpsPort = 443
+
+// webHost is the name by which HTTPS, on its own port, reaches the HTTP door;
+// empty: none does.
 func webHost(cfg *config.Config) string {
-	u, err := url.Parse(cfg.HTTP.BaseURL)
+	host, at := baseHost(cfg)
 	switch {
-	case err == nil && u.Scheme == "https":
-		return u.Hostname()
-	case len(cfg.HTTP.ListenTLS) > 0:
+	case host != "" && at == httpsPort:
+		return host
+	case host == "" && slices.ContainsFunc(cfg.HTTP.ListenTLS, func(a string) bool { return port([]string{a}) == httpsPort }):
 		return cfg.Hostname
 	}
 	return ""
+}
+
+// baseHost is the name and port in http.base_url, if that is by HTTPS.
+func baseHost(cfg *config.Config) (host string, port int) {
+	u, err := url.Parse(cfg.HTTP.BaseURL)
+	if err != nil || u.Scheme != "https" {
+		return "", 0
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return "", 0 // an address is no name
+	}
+	if port = httpsPort; u.Port() != "" {
+		port, _ = strconv.Atoi(u.Port())
+	}
+	return u.Hostname(), port
 }
 
 // stsMaxAge is how long other servers remember the policy: weeks, as RFC 8461

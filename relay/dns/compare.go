@@ -3,6 +3,7 @@ package dns
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,12 @@ func (c *checker) compare(ctx context.Context, rec Record, found []string) (Stat
 		return Different, shown(found) + " is published: another value than " + rec.Value
 	case rec.Type == "MX" && len(found) > 1:
 		return Different, "there are other MX records as well (" + shown(found) + "): mail that goes there does not come to this server"
+	case rec.Type == "A" || rec.Type == "AAAA":
+		for _, address := range found {
+			if ip, err := netip.ParseAddr(address); err == nil && !slices.Contains(c.senders, ip) {
+				return Different, address + " is published as well: who goes there does not come to this server (if it does, name it in dns.addresses)"
+			}
+		}
 	}
 	return Right, ""
 }

@@ -237,6 +237,7 @@ func TestCheck(t *testing.T) {
 		{"no web name", "mta-sts.msg.example.com. 3600 IN CNAME msg.example.com.", "", "CNAME mta-sts.msg.example.com", Missing, ""},
 		{"a web server in front", "\nmsg.example.com. 3600 IN A 192.0.2.25", "\nmsg.example.com. 3600 IN A 203.0.113.9", "A msg.example.com", Right, ""},
 		{"no IPv6 for the pages", "\nmsg.example.com. 3600 IN AAAA 2001:db8::25", "", "AAAA msg.example.com", Right, ""},
+		{"an address of before", "", "mx.msg.example.com. 60 IN A 198.51.100.7", "A mx.msg.example.com", Different, "198.51.100.7 is published as well"},
 		{"PTR", "PTR mx.msg", "PTR host-25", "PTR 25.2.0.192.in-addr.arpa", Different, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

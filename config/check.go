@@ -256,8 +256,8 @@ func (c *checker) outbound() {
 	} else if c.Outbound.SmarthostPasswordFile != "" {
 		c.problem("outbound.smarthost_password_file", "is of no use without outbound.smarthost")
 	}
-	if !isHostName(c.DKIM.Selector) {
-		c.problem("dkim.selector", "%q can't be part of a DNS name: use lower-case letters, digits and hyphens", c.DKIM.Selector)
+	if !isHostName(c.DKIM.Selector + "-9999-ed") { // what rotations add
+		c.problem("dkim.selector", "%q can't be part of a DNS name: use lower-case letters, digits and hyphens, 55 at most", c.DKIM.Selector)
 	}
 	if c.DNS.Resolver != "" {
 		if a, err := netip.ParseAddrPort(c.DNS.Resolver); err != nil || a.Port() == 0 {

@@ -107,8 +107,8 @@ type Outbound struct {
 
 // DKIM is [dkim].
 type DKIM struct {
-	Selector string `toml:"selector" doc:"The public key stands in DNS at SELECTOR._domainkey.DOMAIN."`
-	KeyFile  string `toml:"key_file" doc:"The private key; made on first start. Empty: dkim-SELECTOR.pem, beside storage.key_file."`
+	Selector string `toml:"selector" doc:"The public keys stand in DNS at SELECTOR._domainkey.DOMAIN (RSA) and SELECTOR-ed._domainkey.DOMAIN (Ed25519, RFC 8463); after stagedoor dkim rotate, SELECTOR-2 and SELECTOR-2-ed, and so on."`
+	KeyFile  string `toml:"key_file" doc:"The first private key; made on first start. The others, and the list of them, are kept beside it. Empty: dkim-SELECTOR.pem, beside storage.key_file."`
 }
 
 // SenderAuth is [sender_auth].

@@ -20,6 +20,7 @@ import (
 	"github.com/stagedoor/stagedoor/relay/metrics"
 	"github.com/stagedoor/stagedoor/relay/notify"
 	"github.com/stagedoor/stagedoor/relay/outbound"
+	"github.com/stagedoor/stagedoor/relay/outbound/signing"
 	"github.com/stagedoor/stagedoor/relay/senderauth"
 	"github.com/stagedoor/stagedoor/relay/submission"
 	"github.com/stagedoor/stagedoor/relay/web"
@@ -32,8 +33,8 @@ const drainTime = 8 * time.Second
 
 // daemon is everything that serve runs, wired together. It is made by
 // newDaemon and used from one goroutine. It owns one goroutine for each
-// listener, one for the queue, one for the digests and one for the
-// certificates; all end in stop.
+// listener, one for the queue, one for the digests, one for the certificates and
+// one for the DKIM keys; all end in stop.
 type daemon struct {
 	cfg      *config.Config
 	log      *slog.Logger
@@ -49,6 +50,7 @@ type daemon struct {
 	metricsWeb *metrics.Server
 	queue      *outbound.Queue
 	digester   *notify.Digester
+	dkim       *signing.Ring
 
 	// bound are the addresses that the listeners got, by service; start sets
 	// them.
@@ -101,13 +103,9 @@ func (d *daemon) wireRelay() (err error) {
 
 // wireQueue makes what delivers the queue.
 func (d *daemon) wireQueue() error {
-	key, err := dkimKey(d.cfg)
-	if err != nil {
+	var err error
+	if d.dkim, err = dkimRing(d.cfg, d.log); err != nil {
 		return err
-	}
-	signer, err := outbound.NewSigner(d.cfg.Domain, key)
-	if err != nil {
-		return d.cfg.Problem("dkim.key_file", "%s", err)
 	}
 	password, err := d.cfg.SmarthostPassword()
 	if err != nil {
@@ -119,7 +117,7 @@ func (d *daemon) wireQueue() error {
 	d.digester = notify.NewDigester(renderer, d.pipeline, nil, d.log)
 	d.queue, err = outbound.New(outbound.Options{
 		Store: d.open.Store, Renderer: renderer,
-		Domain: d.cfg.Domain, Hostname: d.cfg.Hostname, Operator: d.cfg.Operator, Signer: signer,
+		Domain: d.cfg.Domain, Hostname: d.cfg.Hostname, Operator: d.cfg.Operator, Signer: d.dkim.Signer(),
 		Smarthost: d.cfg.Outbound.Smarthost, SmarthostPassword: password, Resolver: d.cfg.DNS.Resolver,
 		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Observe: d.metrics.Delivery, AddressFailed: d.pipeline.AddressFailed, Logger: d.log,
 	})
@@ -252,6 +250,7 @@ func (d *daemon) start() error {
 	d.stopQueue = cancel
 	d.serving.Go(func() { d.certs.Run(ctx) })
 	d.serving.Go(func() { d.digester.Run(ctx) })
+	d.serving.Go(func() { d.dkim.Run(ctx) })
 	d.serving.Go(func() {
 		if err := d.queue.Run(ctx); err != nil {
 			d.log.Error("what became of some deliveries could not be written down; they are tried again", "error", err)
@@ -317,6 +316,10 @@ func (d *daemon) await(ctx context.Context) {
 	}
 }
 
-// reload reads the certificate files again, and asks again for what ACME did
-// not give. On an error the old certificate stays.
-func (d *daemon) reload() error { return d.certs.Reload() }
+// reload reads the certificate files again, asks again for what ACME did not
+// give, and looks whether new DKIM keys are in DNS. On an error the old
+// certificate stays.
+func (d *daemon) reload() error {
+	d.dkim.Wake()
+	return d.certs.Reload()
+}

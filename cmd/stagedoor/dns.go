@@ -107,12 +107,16 @@ func (s *site) records(ips []string) ([]dns.Record, *config.Config, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	key, err := dkimKey(cfg)
+	ring, err := dkimRing(cfg, nil)
 	if err != nil {
 		return nil, nil, err
 	}
+	var keys []dns.DKIMKey
+	for _, k := range ring.Records() {
+		keys = append(keys, dns.DKIMKey{Selector: k.Selector, Public: k.Private.Public()})
+	}
 	o := dns.Options{
-		DKIM:   []dns.DKIMKey{{Selector: key.Selector, Public: key.Private.Public()}},
+		DKIM:   keys,
 		Domain: cfg.Domain, Hostname: cfg.Hostname, IPs: given,
 		SubmissionTLS: port(cfg.Submission.ListenTLS), Submission: port(cfg.Submission.Listen),
 		IMAPTLS: port(cfg.IMAP.ListenTLS), IMAP: port(cfg.IMAP.Listen),

@@ -30,6 +30,7 @@ func newRootCommand() *cobra.Command {
 		newReportCommand(s),
 		newAuditCommand(s),
 		newDNSCommand(s),
+		newDKIMCommand(s),
 		newConfigCommand(s),
 		newDoctorCommand(s),
 		newBackupCommand(s),

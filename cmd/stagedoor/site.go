@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +16,7 @@ import (
 	"github.com/stagedoor/stagedoor/config"
 	"github.com/stagedoor/stagedoor/relay"
 	"github.com/stagedoor/stagedoor/relay/outbound"
+	"github.com/stagedoor/stagedoor/relay/outbound/signing"
 	"github.com/stagedoor/stagedoor/relay/sanitize"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/seal"
@@ -170,16 +170,22 @@ func checkOwner(path string) error {
 	return nil
 }
 
-// dkimKey reads the key that signs, or makes it.
-func dkimKey(cfg *config.Config) (outbound.DKIMKey, error) {
-	err := checkOwner(cfg.DKIM.KeyFile)
-	if err == nil {
-		var key crypto.Signer
-		if key, _, err = outbound.LoadOrCreateKey(cfg.DKIM.KeyFile); err == nil {
-			return outbound.DKIMKey{Selector: cfg.DKIM.Selector, Private: key}, nil
-		}
+// dkimRing reads the keys that sign, or makes them.
+func dkimRing(cfg *config.Config, log *slog.Logger) (*signing.Ring, error) {
+	resolver, err := outbound.Resolver(cfg.DNS.Resolver)
+	if err != nil {
+		return nil, cfg.Problem("dns.resolver", "%s", err)
 	}
-	return outbound.DKIMKey{}, cfg.Problem("dkim.key_file", "%s", err)
+	if err := checkOwner(cfg.DKIM.KeyFile); err != nil {
+		return nil, cfg.Problem("dkim.key_file", "%s", err)
+	}
+	ring, err := signing.Open(signing.Options{
+		Domain: cfg.Domain, Selector: cfg.DKIM.Selector, KeyFile: cfg.DKIM.KeyFile, LookupTXT: resolver.LookupTXT, Logger: log,
+	})
+	if err != nil {
+		return nil, cfg.Problem("dkim.key_file", "%s", err)
+	}
+	return ring, nil
 }
 
 // pipeline is the way of a message on this site.

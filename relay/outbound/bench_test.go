@@ -31,10 +31,7 @@ func BenchmarkDeliver(b *testing.B) {
 			}
 			o := Options{Smarthost: "smtp://" + sink.addr(), Composing: c.composing, Logger: slog.New(slog.DiscardHandler)}
 			if c.signed {
-				var err error
-				if o.Signer, err = NewSigner(domain, twoKeys(b)[:1]...); err != nil {
-					b.Fatal(err)
-				}
+				o.Signer = newRing(b).Signer()
 			}
 			b.ResetTimer()
 			s.run(s.queue(o))

@@ -40,6 +40,7 @@ import (
 	"time"
 
 	"github.com/stagedoor/stagedoor/relay/notify"
+	"github.com/stagedoor/stagedoor/relay/outbound/signing"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
@@ -48,10 +49,10 @@ import (
 type Options struct {
 	Store    *store.Store
 	Renderer *notify.Renderer
-	Domain   string  // reverse-paths end in it
-	Hostname string  // the EHLO name
-	Operator string  // real address that operator mail goes to; empty: it is dropped
-	Signer   *Signer // nil: mail is not signed
+	Domain   string          // reverse-paths end in it
+	Hostname string          // the EHLO name
+	Operator string          // real address that operator mail goes to; empty: it is dropped
+	Signer   *signing.Signer // nil: mail is not signed
 
 	Smarthost         string // "smtp://host:25", "smtps://user@host:465"; empty: each domain's MX
 	SmarthostPassword string
@@ -107,7 +108,7 @@ func New(o Options) (*Queue, error) {
 		q.smarthost = sh
 	}
 	var err error
-	if q.resolver, err = resolver(o.Resolver); err != nil {
+	if q.resolver, err = Resolver(o.Resolver); err != nil {
 		return nil, err
 	}
 	q.o = withDefaults(o)

@@ -21,12 +21,8 @@ func TestNotification(t *testing.T) {
 	s := newSite(t)
 	sink := newSink(t, nil)
 	tess := s.member("tess", "Tess.Private@mail.example")
-	keys := twoKeys(t)
-	signer, err := NewSigner(domain, keys...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), Signer: signer}))
+	keys := newRing(t)
+	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), Signer: keys.Signer()}))
 	s.write(tess, "Hello Tess,\r\n.\r\nwill you come?\r\n")
 	got := sink.messages(t, 1)[0]
 	if got.to != "Tess.Private@mail.example" {
@@ -37,7 +33,7 @@ func TestNotification(t *testing.T) {
 	if _, valid := s.Keyring().ParseToken(seal.TokenReturn, token); !ok || !here || !valid {
 		t.Errorf("the reverse-path %s is not one of ours", got.from)
 	}
-	verify(t, got.raw, domain, keys)
+	verify(t, got.raw, keys)
 	text := string(got.raw)
 	if strings.Contains(strings.ToLower(text), "private") && !strings.Contains(text, "stays private") || strings.Contains(text, "casting.example") {
 		t.Errorf("the message holds a real address:\n%s", text)
@@ -381,10 +377,6 @@ func TestStopHard(t *testing.T) {
 func TestLargeMessage(t *testing.T) {
 	s := newSite(t)
 	sink := newSink(t, func(s *sink) { s.quiet = true })
-	signer, err := NewSigner(domain, twoKeys(t)...)
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := s.NewBody(t.Context())
 	const size = 25 << 20
 	block := bytes.Repeat([]byte(strings.Repeat("x", 74)+"\r\n"), 1000)
@@ -404,7 +396,7 @@ func TestLargeMessage(t *testing.T) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	before, most := m.HeapAlloc, uint64(0)
-	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), Operator: "ops@example.net", TempDir: t.TempDir(), Signer: signer}))
+	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), Operator: "ops@example.net", TempDir: t.TempDir(), Signer: newRing(t).Signer()}))
 	s.rows("empty", func(r []store.Delivery) bool {
 		runtime.ReadMemStats(&m)
 		most = max(most, m.HeapAlloc)

@@ -74,8 +74,8 @@ func orDefault(s, otherwise string) string {
 // octet, must prove its name.
 func (s *smarthost) verified() bool { return s.implicitTLS || s.user != "" }
 
-// resolver asks the configured DNS server, or the system's.
-func resolver(server string) (*net.Resolver, error) {
+// Resolver asks the DNS server that is given as host:port, or the system's.
+func Resolver(server string) (*net.Resolver, error) {
 	if server == "" {
 		return &net.Resolver{}, nil
 	}

@@ -25,7 +25,7 @@ func network(t testing.TB, o Options) *Queue {
 			t.Fatal(err)
 		}
 	}
-	if q.resolver, err = resolver(o.Resolver); err != nil {
+	if q.resolver, err = Resolver(o.Resolver); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(q.pool.close)

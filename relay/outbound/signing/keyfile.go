@@ -1,4 +1,4 @@
-package outbound
+package signing
 
 import (
 	"crypto"
@@ -18,27 +18,31 @@ import (
 // asks of signers, and the largest that fits every DNS provider's form.
 const rsaBits = 2048
 
-// LoadOrCreateKey reads the DKIM key (PEM: PKCS #8, or PKCS #1 as opendkim's
-// tools write it), or makes an RSA key (mode 0600, directory 0700) where there
-// is no file. It refuses a file that others may read.
-func LoadOrCreateKey(path string) (key crypto.Signer, created bool, err error) {
-	key, err = LoadKey(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return key, false, err
-	}
-	if err := createKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, false, fmt.Errorf("make the DKIM key: %w", err)
-	} else if err == nil {
-		created = true
-	}
-	key, err = LoadKey(path) // also what another process was faster to make
-	return key, created, err
+// makeRSA and makeEd25519 make a new key.
+func makeRSA() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, rsaBits) }
+
+func makeEd25519() (crypto.Signer, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	return key, err
 }
 
-// createKey puts a new key at path. The file appears there whole or not at
-// all: it is written beside and linked, and link refuses to replace.
-func createKey(path string) error {
-	key, err := rsa.GenerateKey(rand.Reader, rsaBits)
+// loadOrMake reads a DKIM key (PEM: PKCS #8, or PKCS #1 as opendkim's tools
+// write it), or makes one (mode 0600, directory 0700) where there is no file.
+// It refuses a file that others may read.
+func loadOrMake(path string, generate func() (crypto.Signer, error)) (crypto.Signer, error) {
+	key, err := loadKey(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	if err := makeKey(path, generate); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("make the DKIM key: %w", err)
+	}
+	return loadKey(path) // also what another process was faster to make
+}
+
+// makeKey puts a new key at path; one that is there is not replaced.
+func makeKey(path string, generate func() (crypto.Signer, error)) error {
+	key, err := generate()
 	if err != nil {
 		return err
 	}
@@ -46,16 +50,23 @@ func createKey(path string) error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
+	return writeWhole(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), os.Link) // link refuses to replace
+}
+
+// writeWhole writes a file (mode 0600) that appears at path whole or not at
+// all, also in a power cut: it is written beside and then put there. What is
+// published in DNS must not be lost here.
+func writeWhole(path string, content []byte, put func(from, to string) error) error {
+	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, ".dkim-*") // mode 0600
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(f.Name()) }()
-	err = pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	_, err = f.Write(content)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -63,12 +74,11 @@ func createKey(path string) error {
 		err = cerr
 	}
 	if err == nil {
-		err = os.Link(f.Name(), path)
+		err = put(f.Name(), path)
 	}
 	if err != nil {
 		return err
 	}
-	// A key that is published in DNS must survive a power cut.
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
 		_ = d.Close()
@@ -76,8 +86,8 @@ func createKey(path string) error {
 	return nil
 }
 
-// LoadKey reads a DKIM key.
-func LoadKey(path string) (crypto.Signer, error) {
+// loadKey reads a DKIM key.
+func loadKey(path string) (crypto.Signer, error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("DKIM key: %w", err)

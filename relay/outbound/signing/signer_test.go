@@ -1,13 +1,11 @@
-package outbound
+package signing
 
 import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,17 +24,17 @@ const signedMessage = "From: \"Sam Casting via Backstage\" <t-abc@msg.example.co
 	"\r\n" +
 	"Hello  Tess,\r\n\r\n.a line with a dot\r\n\r\n\r\n"
 
-func twoKeys(t testing.TB) []DKIMKey {
+func twoKeys(t testing.TB) []Key {
 	t.Helper()
 	rsaKey, err := rsa.GenerateKey(rand.Reader, rsaBits)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []DKIMKey{{"stagedoor", rsaKey}, {"ed", ed25519.NewKeyFromSeed(make([]byte, 32))}}
+	return []Key{{"stagedoor", rsaKey}, {"ed", ed25519.NewKeyFromSeed(make([]byte, 32))}}
 }
 
 // lookup answers a verifier as DNS would once the printed records are there.
-func lookup(t testing.TB, domain string, keys []DKIMKey) func(string) ([]string, error) {
+func lookup(t testing.TB, domain string, keys []Key) func(string) ([]string, error) {
 	t.Helper()
 	o := relaydns.Options{Domain: domain, Hostname: "mx." + domain}
 	for _, k := range keys {
@@ -57,7 +55,7 @@ func lookup(t testing.TB, domain string, keys []DKIMKey) func(string) ([]string,
 }
 
 // verify checks that every key has made a signature that holds.
-func verify(t testing.TB, raw []byte, domain string, keys []DKIMKey) {
+func verify(t testing.TB, raw []byte, domain string, keys []Key) {
 	t.Helper()
 	results, err := dkim.VerifyWithOptions(bytes.NewReader(raw), &dkim.VerifyOptions{LookupTXT: lookup(t, domain, keys)})
 	if err != nil || len(results) != len(keys) {
@@ -82,7 +80,7 @@ func TestSign(t *testing.T) {
 	}
 	verify(t, append(fields, signedMessage...), "msg.example.com", keys)
 
-	for _, added := range []string{"From", "To", "Subject", "Date", "Cc", "Reply-To", "Content-Type"} {
+	for _, added := range signedFields {
 		changed := append(bytes.Clone(fields), (added + ": x@example.net\r\n" + signedMessage)...)
 		results, err := dkim.VerifyWithOptions(bytes.NewReader(changed), &dkim.VerifyOptions{LookupTXT: lookup(t, "msg.example.com", keys)})
 		if err != nil {
@@ -104,7 +102,7 @@ func TestSignNothing(t *testing.T) {
 	if fields, err := s.Sign(strings.NewReader(signedMessage)); err != nil || fields != nil {
 		t.Errorf("%q, %v", fields, err)
 	}
-	if _, err := NewSigner("msg.example.com", DKIMKey{Selector: "a b", Private: ed25519.NewKeyFromSeed(make([]byte, 32))}); err == nil {
+	if _, err := NewSigner("msg.example.com", Key{Selector: "a b", Private: ed25519.NewKeyFromSeed(make([]byte, 32))}); err == nil {
 		t.Error("a bad selector, no error")
 	}
 	if s, err = NewSigner("msg.example.com", twoKeys(t)...); err != nil {
@@ -115,47 +113,10 @@ func TestSignNothing(t *testing.T) {
 	}
 }
 
-func TestKeyFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "keys", "dkim.pem")
-	first, created, err := LoadOrCreateKey(path)
-	if err != nil || !created {
-		t.Fatal(created, err)
-	}
-	again, created, err := LoadOrCreateKey(path)
-	if err != nil || created || !first.(*rsa.PrivateKey).Equal(again) {
-		t.Errorf("the second start does not find the key: created %v, %v", created, err)
-	}
-	st, err := os.Stat(path)
-	if err != nil || st.Mode() != fs.FileMode(0o600) {
-		t.Errorf("mode %v, %v", st.Mode(), err)
-	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".dkim-*")); len(left) != 0 {
-		t.Errorf("files are left: %v", left)
-	}
-	if err := createKey(path); err == nil {
-		t.Error("a key that is there is replaced")
-	}
-	for name, prepare := range map[string]func() error{
-		"read by others": func() error { return os.Chmod(path, 0o640) },
-		"not PEM":        func() error { return os.WriteFile(path, []byte("x"), 0o600) },
-		"not a key":      func() error { return os.WriteFile(path, []byte("-----BEGIN X-----\nAAAA\n-----END X-----\n"), 0o600) },
-	} {
-		if err := os.Chmod(path, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := prepare(); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := LoadOrCreateKey(path); err == nil || !strings.Contains(err.Error(), "DKIM key") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 func BenchmarkSign(b *testing.B) {
 	all := twoKeys(b)
 	message := signedMessage + strings.Repeat("a line of text that is about as long as lines are\r\n", 80)
-	for name, keys := range map[string][]DKIMKey{"rsa": all[:1], "ed25519": all[1:], "both": all} {
+	for name, keys := range map[string][]Key{"rsa": all[:1], "ed25519": all[1:], "both": all} {
 		b.Run(name, func(b *testing.B) {
 			s, err := NewSigner("msg.example.com", keys...)
 			if err != nil {

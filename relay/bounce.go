@@ -31,7 +31,7 @@ func (p *Pipeline) receiveBounce(ctx context.Context, in Inbound, t Target, h *h
 		if _, err := body.Seek(h.size, io.SeekStart); err != nil {
 			return err
 		}
-		report, err := automatic.ReadReport(h.get("Content-Type"), body)
+		report, err := automatic.ReadReport(h.get, body)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,15 @@ import (
 	"testing/iotest"
 )
 
+func header(contentType string) func(string) string {
+	return func(name string) string {
+		if name == "Content-Type" {
+			return contentType
+		}
+		return ""
+	}
+}
+
 func dsn(fields string) (contentType, body string) {
 	return `multipart/report; report-type=delivery-status; boundary="b"`,
 		"--b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n" +
@@ -44,15 +53,15 @@ func TestReadReport(t *testing.T) {
 		if c.fields != "" {
 			kind, body = dsn(c.fields)
 		}
-		if got, err := ReadReport(kind, strings.NewReader(body)); err != nil || got != c.want {
+		if got, err := ReadReport(header(kind), strings.NewReader(body)); err != nil || got != c.want {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, c.want)
 		}
 	}
 	broken := errors.New("broken")
-	if _, err := ReadReport("", iotest.ErrReader(broken)); !errors.Is(err, broken) {
+	if _, err := ReadReport(header(""), iotest.ErrReader(broken)); !errors.Is(err, broken) {
 		t.Error(err)
 	}
-	if _, err := ReadReport("multipart/report; boundary=b", io.LimitReader(endless{}, 10<<20)); err != nil {
+	if _, err := ReadReport(header("multipart/report; boundary=b"), io.LimitReader(endless{}, 10<<20)); err != nil {
 		t.Error(err)
 	}
 }
@@ -66,7 +75,7 @@ func FuzzReadReport(f *testing.F) {
 	f.Add(kind, body)
 	f.Add("multipart/report; boundary=x", "--x\n\n--x--")
 	f.Fuzz(func(t *testing.T, kind, body string) {
-		r, err := ReadReport(kind, strings.NewReader(body))
+		r, err := ReadReport(header(kind), strings.NewReader(body))
 		if err != nil || r.Status != "" && statusIn(" "+r.Status+" ") == "" {
 			t.Errorf("%+v, %v", r, err)
 		}

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"strings"
 
 	"github.com/stagedoor/stagedoor/relay/automatic"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/mimetree"
+	"github.com/stagedoor/stagedoor/threading/seal"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
@@ -22,13 +25,19 @@ func (p *Pipeline) receiveBounce(ctx context.Context, in Inbound, t Target, h *h
 	note := "answer to a notification's reverse-path: " + string(v.Kind)
 	switch {
 	case t.Returned != 0 && v.Kind == automatic.Complaint:
-		note = "complaint about a notification"
-		if err := p.complained(ctx, t.Returned); err != nil {
+		feedback, err := readFeedback(in, h)
+		if err != nil {
 			return err
 		}
+		note = "feedback about a notification: " + printable(feedback.Type)
+		if feedback.Complains() {
+			if err := p.complained(ctx, t.Returned, 0); err != nil {
+				return err
+			}
+		}
 	case v.Kind == automatic.Delivery:
-		body := in.Message.Open()
-		if _, err := body.Seek(h.size, io.SeekStart); err != nil {
+		body, err := bodyOf(in, h)
+		if err != nil {
 			return err
 		}
 		report, err := automatic.ReadReport(h.get, body)
@@ -65,10 +74,75 @@ func (p *Pipeline) AddressFailed(ctx context.Context, address threading.ID, stat
 	return p.tell(ctx, memberID, "Mail to you came back", text)
 }
 
-// complained stops a member's alerts, since they were reported as spam.
-func (p *Pipeline) complained(ctx context.Context, address threading.ID) error {
-	m, err := p.o.Store.MemberByAddressID(ctx, address)
-	if errors.Is(err, store.ErrNotFound) || err == nil && m.Alerts == threading.AlertsNever {
+// receiveComplaint takes a complaint that came to an address of the operator's:
+// where providers send them that let senders register (Yahoo, Outlook.com). It
+// stops the alerts of whoever complained, told by a token in the message
+// complained of that only they were sent. The operator gets it in any case.
+func (p *Pipeline) receiveComplaint(ctx context.Context, in Inbound, h *head) error {
+	feedback, err := readFeedback(in, h)
+	if err != nil || !feedback.Complains() {
+		return err
+	}
+	keys := p.o.Store.Keyring()
+	for _, token := range tokens(feedback.About) {
+		if address, ok := keys.ParseToken(seal.TokenReturn, token); ok {
+			return p.complained(ctx, address, 0)
+		}
+		if member, ok := keys.ParseToken(seal.TokenSettings, token); ok {
+			return p.complained(ctx, 0, member)
+		}
+	}
+	return nil
+}
+
+// tokens finds what could be a token of ours, at most maxTokens.
+func tokens(text []byte) []string {
+	var list []string
+	for _, m := range tokenShape.FindAllSubmatch(text, maxTokens) {
+		list = append(list, string(m[1]))
+	}
+	return list
+}
+
+const maxTokens = 100
+
+// tokenShape is a token in an address or a link of ours.
+var tokenShape = regexp.MustCompile(`(?i)(?:b-|t-|/alerts/)([a-z2-7]{26})(?:[^a-z0-9]|$)`)
+
+func readFeedback(in Inbound, h *head) (automatic.Feedback, error) {
+	body, err := bodyOf(in, h)
+	if err != nil {
+		return automatic.Feedback{}, err
+	}
+	return automatic.ReadFeedback(h.get, body)
+}
+
+// bodyOf is what follows the header.
+func bodyOf(in Inbound, h *head) (io.Reader, error) {
+	body := in.Message.Open()
+	_, err := body.Seek(h.size, io.SeekStart)
+	return body, err
+}
+
+// printable is a word of the other side's that may stand in a record.
+func printable(word string) string {
+	if word == "" || len(word) > 20 || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz-") != "" {
+		return "unknown"
+	}
+	return word
+}
+
+// complained stops the alerts of a member, or of the member who has that
+// address, since they were reported as spam.
+func (p *Pipeline) complained(ctx context.Context, address, member threading.ID) error {
+	var m threading.Member
+	var err error
+	if member != 0 {
+		m, err = p.o.Store.Member(ctx, member)
+	} else {
+		m, err = p.o.Store.MemberByAddressID(ctx, address)
+	}
+	if errors.Is(err, store.ErrNotFound) || err == nil && (m.Alerts == threading.AlertsNever || m.Status == threading.MemberRemoved) {
 		return nil
 	} else if err != nil {
 		return err

@@ -130,6 +130,75 @@ func TestComplaint(t *testing.T) {
 	}
 }
 
+// What is no complaint stops nothing.
+func TestFeedbackThatIsNoComplaint(t *testing.T) {
+	s, _ := heldStage(t, nil)
+	fields, body := feedback("auth-failure", "")
+	if err := s.bounce("feedback", fields, body); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := s.store.Member(context.Background(), s.tess.ID); err != nil || m.Alerts == threading.AlertsNever {
+		t.Errorf("alerts %s, %v", m.Alerts, err)
+	}
+}
+
+// feedback is a report about a message with these fields in its header.
+func feedback(kind, about string) (fields []string, body string) {
+	return []string{"Content-Type: multipart/report; report-type=feedback-report; boundary=b"},
+		"--b\n\nThis is about mail from you.\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: " + kind + "\nVersion: 1\nUser-Agent: x\n\n" +
+			"--b\nContent-Type: message/rfc822\n\n" + about + "Subject: Callback\n\nHello\n--b--\n"
+}
+
+// Complaints that come to the operator's address, as registered feedback loops
+// send them, stop the alerts of whom the message was for, and the operator gets
+// them too; one about nothing of ours only goes to the operator.
+func TestComplaintToTheOperator(t *testing.T) {
+	for name, c := range map[string]struct {
+		about func(s *stage, address threading.ID) string
+		stops bool
+	}{
+		"by its reverse-path": {func(s *stage, address threading.ID) string {
+			return "Return-Path: <b-" + s.store.Keyring().Token(seal.TokenReturn, address) + "@" + testDomain + ">\n"
+		}, true},
+		"by its link to unsubscribe": {func(s *stage, _ threading.ID) string {
+			return "List-Unsubscribe: <https://" + testDomain + "/alerts/" + s.store.Keyring().Token(seal.TokenSettings, s.tess.ID) + ">\n"
+		}, true},
+		"by a token that is made up": {func(*stage, threading.ID) string {
+			return "Return-Path: <b-" + strings.Repeat("a", 26) + "@" + testDomain + ">\n"
+		}, false},
+		"about somebody else's mail": {func(*stage, threading.ID) string { return "Return-Path: <a@example.net>\n" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := heldStage(t, func(o *Options) { o.Operator = "ops@operator.example" })
+			ctx := context.Background()
+			addrs, err := s.store.Addresses(ctx, s.tess.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			target, err := s.Recipient(ctx, "abuse@"+testDomain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fields, body := feedback("abuse", c.about(s, addrs[0].ID))
+			raw := letterFrom("fbl@provider.example", "x", "complaint", body, fields...)
+			before, err := s.store.Queue(ctx, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Receive(ctx, Inbound{Targets: []Target{target}, Auth: senderauth.Result{From: "fbl@provider.example"}, Message: spool.FromBytes(raw)})[0]; err != nil {
+				t.Fatal(err)
+			}
+			m, err := s.store.Member(ctx, s.tess.ID)
+			if err != nil || (m.Alerts == threading.AlertsNever) != c.stops {
+				t.Errorf("alerts %s, %v", m.Alerts, err)
+			}
+			if after, err := s.store.Queue(ctx, 100); err != nil || len(after) != len(before)+1 {
+				t.Errorf("the operator got %d messages, %v", len(after)-len(before), err)
+			}
+		})
+	}
+}
+
 // A made-up reverse-path reaches nothing, and one of an address that is gone
 // harms nobody.
 func TestReversePaths(t *testing.T) {

@@ -160,6 +160,11 @@ func (p *Pipeline) receiveControl(ctx context.Context, in Inbound, t Target, h *
 	case t.Kind == threading.RecipientBounce:
 		return p.receiveBounce(ctx, in, t, h, v)
 	case t.Kind == threading.RecipientOperator:
+		if v.Kind == automatic.Complaint {
+			if err := p.receiveComplaint(ctx, in, h); err != nil {
+				return err
+			}
+		}
 		return p.toOperator(ctx, t, h, in.Message, "")
 	case v.Kind != automatic.Person:
 		return p.o.Store.Record(ctx, "automatic", 0, string(v.Kind)+": "+v.Why)

@@ -24,20 +24,11 @@ const (
 
 // readParts takes a report apart. What is broken is read as far as it goes.
 func readParts(field func(name string) string, raw []byte) reportParts {
-	var h gomessage.Header
-	for _, name := range []string{"Content-Type", "Content-Transfer-Encoding"} {
-		if v := field(name); v != "" {
-			h.Set(name, v)
-		}
-	}
 	var p reportParts
-	left := maxReportParts
-	e, err := gomessage.New(h, bytes.NewReader(raw))
-	if e == nil || err != nil && !gomessage.IsUnknownCharset(err) && !gomessage.IsUnknownEncoding(err) {
-		p.text = string(raw)
-		return p
+	if e := entity(field, raw); e != nil {
+		left := maxReportParts
+		p.walk(e, &left, maxReportDepth)
 	}
-	p.walk(e, &left, maxReportDepth)
 	if len(p.status) == 0 {
 		p.status = looseFields(raw)
 	}
@@ -62,31 +53,58 @@ func looseFields(raw []byte) []byte {
 }
 
 func (p *reportParts) walk(e *gomessage.Entity, left *int, depth int) {
-	*left--
-	if mr := e.MultipartReader(); mr != nil && depth > 0 {
-		for *left > 0 {
-			child, err := mr.NextPart()
-			if child == nil || err != nil && !gomessage.IsUnknownCharset(err) && !gomessage.IsUnknownEncoding(err) {
-				return
+	eachPart(e, left, depth, func(part *gomessage.Entity, kind string) {
+		switch {
+		case kind == "message/delivery-status", kind == "message/global-delivery-status":
+			b, _ := io.ReadAll(part.Body)
+			p.status = append(append(p.status, b...), "\r\n\r\n"...)
+		case (kind == "" || strings.HasPrefix(kind, "text/") && kind != "text/rfc822-headers") && strings.TrimSpace(p.text) == "":
+			b, _ := io.ReadAll(part.Body)
+			p.text = string(b)
+			if kind == "text/html" {
+				p.text = plain(b)
 			}
-			p.walk(child, left, depth-1)
 		}
+	})
+}
+
+// entity reads a message from its header's fields and what follows it; nil if
+// it can't be.
+func entity(field func(name string) string, raw []byte) *gomessage.Entity {
+	var h gomessage.Header
+	for _, name := range []string{"Content-Type", "Content-Transfer-Encoding"} {
+		if v := field(name); v != "" {
+			h.Set(name, v)
+		}
+	}
+	e, err := gomessage.New(h, bytes.NewReader(raw))
+	if !readable(err) {
+		return nil
+	}
+	return e
+}
+
+// readable: a charset or an encoding that is not known leaves the octets.
+func readable(err error) bool {
+	return err == nil || gomessage.IsUnknownCharset(err) || gomessage.IsUnknownEncoding(err)
+}
+
+// eachPart calls do for each part that is not itself made of parts, with its
+// type, and goes into no attached message.
+func eachPart(e *gomessage.Entity, left *int, depth int, do func(part *gomessage.Entity, kind string)) {
+	*left--
+	mr := e.MultipartReader()
+	if mr == nil || depth == 0 {
+		kind, _, _ := e.Header.ContentType()
+		do(e, kind)
 		return
 	}
-	kind, _, _ := e.Header.ContentType()
-	switch {
-	case kind == "message/delivery-status", kind == "message/global-delivery-status":
-		b, _ := io.ReadAll(e.Body)
-		p.status = append(append(p.status, b...), "\r\n\r\n"...)
-	case kind == "" || strings.HasPrefix(kind, "text/") && kind != "text/rfc822-headers":
-		if strings.TrimSpace(p.text) != "" {
+	for *left > 0 {
+		child, err := mr.NextPart()
+		if child == nil || !readable(err) {
 			return
 		}
-		b, _ := io.ReadAll(e.Body)
-		p.text = string(b)
-		if kind == "text/html" {
-			p.text = plain(b)
-		}
+		eachPart(child, left, depth-1, do)
 	}
 }
 

@@ -66,6 +66,32 @@ func TestReadReport(t *testing.T) {
 	}
 }
 
+func TestClassOfReply(t *testing.T) {
+	for _, c := range []struct {
+		code         int
+		status, text string
+		want         Class
+	}{
+		{550, "5.1.1", "5.1.1 <x>: Recipient address rejected: User unknown in local recipient table", Hard},
+		{550, "", "No such user here", Hard},
+		{550, "", "x", Unclear},
+		{550, "5.2.1", "5.2.1 The user you are trying to contact is receiving mail at a rate that prevents additional messages", Soft},
+		{550, "5.2.1", "5.2.1 The email account that you tried to reach is disabled", Hard},
+		{550, "5.7.1", "5.7.1 Message rejected as spam", Blocked},
+		{550, "5.4.1", "5.4.1 Recipient address rejected: Access denied.", Hard},
+		{552, "5.2.2", "5.2.2 The email account that you tried to reach is over quota", Full},
+		{452, "4.2.2", "4.2.2 mailbox full", Full},
+		{450, "4.1.1", "4.1.1 user unknown", Soft},
+		{451, "4.7.1", "4.7.1 Greylisting in action", Soft},
+		{554, "5.7.1", "5.7.1 Service unavailable; Client host blocked using a list", Blocked},
+		{550, "5.1.8", "5.1.8 Sender address rejected: Domain not found", Blocked},
+	} {
+		if got := ClassOfReply(c.code, c.status, c.text); got != c.want {
+			t.Errorf("%d %s is %q, want %q", c.code, c.text, got, c.want)
+		}
+	}
+}
+
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return copy(p, "--b\r\n5.1.1 user unknown\r\n"), nil }

@@ -2,6 +2,7 @@ package automatic
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -127,6 +128,20 @@ func classify(status, words string) Class {
 		return said
 	}
 	return classOfCode(class, detail)
+}
+
+// ClassOfReply says what a server's refusal of a recipient or of a message means
+// (RFC 5321 section 4.2): code is the reply's, status its enhanced one (RFC 2034)
+// or empty, text its text. It is Unclear where nothing but the code says so.
+func ClassOfReply(code int, status, text string) Class {
+	if status == "" {
+		status = strconv.Itoa(code/100) + ".0.0"
+	}
+	c := classify(status, text)
+	if code/100 == 4 && c != Full {
+		return Soft
+	}
+	return c
 }
 
 // classOfCode is what a status code says without words.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagedoor/stagedoor/relay/automatic"
 	"github.com/stagedoor/stagedoor/relay/spool"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/seal"
@@ -137,7 +138,7 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 	if work.Err() != nil && !f.permanent && !f.uncertain {
 		return q.stopped(p.row)
 	}
-	if f.permanent && p.address != 0 && noSuchMailbox(f.status) {
+	if f.permanent && p.address != 0 && f.class == automatic.Hard {
 		if err := q.o.AddressFailed(ctx, p.address, f.status); err != nil {
 			q.o.Logger.Error("can't note that an address takes no mail", "row", p.row.ID, "error", err)
 		}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
+
+	"github.com/stagedoor/stagedoor/relay/automatic"
 )
 
 // failure is why a delivery did not succeed. Its words are safe to store and
@@ -14,6 +17,8 @@ type failure struct {
 	text      string
 	permanent bool
 	status    string // enhanced status code of a refusal (RFC 3463); may be empty
+	// class is what a refusal means for the recipient's address.
+	class automatic.Class
 	// host: the fault is the host's or the way's, not this message's: another
 	// MX may do better, and other mail for the destination fares alike.
 	host bool
@@ -30,21 +35,11 @@ func (f *failure) Error() string { return f.text }
 // refusal is the failure that a reply stands for. stage says what was
 // refused, in words.
 func refusal(rep reply, stage string) *failure {
-	f := &failure{text: fmt.Sprintf("%s: %s by the receiving server", rep, stage), permanent: rep.code >= 500, status: rep.enhanced}
+	f := &failure{text: fmt.Sprintf("%s: %s by the receiving server", rep, stage), permanent: rep.code >= 500, status: rep.enhanced,
+		class: automatic.ClassOfReply(rep.code, rep.enhanced, strings.Join(rep.lines, " "))}
 	// 421: the server closes the connection (RFC 5321 section 3.8).
 	f.host = rep.code == 421
 	return f
-}
-
-// noSuchMailbox reports whether a status code says that the address itself
-// takes no mail: no such mailbox or system, moved, null MX, disabled (RFC 3463
-// section 3.2 and 3.3, RFC 7505). A bare 550 may mean anything.
-func noSuchMailbox(status string) bool {
-	switch status {
-	case "5.1.1", "5.1.2", "5.1.6", "5.1.10", "5.2.1":
-		return true
-	}
-	return false
 }
 
 // hostFailure is a fault of the host or the way to it.

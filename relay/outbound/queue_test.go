@@ -428,7 +428,7 @@ func TestNewRefuses(t *testing.T) {
 // A refusal that says that there is no such mailbox is passed on, once for each
 // try; what may pass, and what is refused for its text, is not.
 func TestAddressFailed(t *testing.T) {
-	for local, want := range map[string]string{"reject": "5.1.1", "late": "", "temp": "", "tess": ""} {
+	for local, want := range map[string]string{"reject": "5.1.1", "unknown": "", "late": "nothing", "temp": "nothing", "tess": "nothing", "busy": "nothing"} {
 		s := newSite(t)
 		sink := newSink(t, nil)
 		m := s.member(local, local+"@mail.example")
@@ -446,7 +446,7 @@ func TestAddressFailed(t *testing.T) {
 			return nil
 		}}))
 		s.rows("tried", func(r []store.Delivery) bool { return len(r) == 0 || r[0].LastError != "" })
-		got := ""
+		got := "nothing"
 		select {
 		case got = <-told:
 		default:

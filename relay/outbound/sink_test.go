@@ -37,6 +37,8 @@ type received struct {
 // sink is a receiving server that behaves as the recipient's local part says:
 //
 //	reject      550 5.1.1, with the address in its text
+//	unknown     550 without an enhanced code, in words
+//	busy        550 5.2.1, for how fast mail comes
 //	temp        451 at RCPT, always
 //	grey        451 at RCPT the first time
 //	late        554 after DATA
@@ -188,6 +190,10 @@ func (x *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	switch local, _, _ := strings.Cut(to, "@"); {
 	case local == "reject":
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no mailbox <" + to + "> here"}
+	case local == "unknown":
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.NoEnhancedCode, Message: "no such user here: " + to}
+	case local == "busy":
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 2, 1}, Message: "The user you are trying to contact is receiving mail at a rate that prevents additional messages from being delivered"}
 	case local == "temp", local == "grey" && x.s.first("grey"):
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "<" + to + "> come back later"}
 	}

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stagedoor/stagedoor/relay/automatic"
 )
 
 // letter is one message to one recipient. Both addresses are as they stand in
@@ -128,6 +130,9 @@ func steps(mail, rcpt string) []step {
 func (s *session) refusedAt(rep reply, at step) error {
 	stage := map[string]string{"MAIL": "sender refused", "RCPT": "recipient refused", "DATA": "message refused"}[at.name]
 	f := refusal(rep, stage)
+	if at.name == "MAIL" {
+		f.class = automatic.Unclear // whatever it says is about us
+	}
 	f.permanent = f.permanent && rep.code != 503                            // a sequence error is not about the message
 	if at.name == "MAIL" && f.permanent && (s.trusted || rep.code == 530) { // 530: authentication required (RFC 4954 section 6)
 		f.permanent, f.config = false, true

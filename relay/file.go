@@ -205,7 +205,7 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest stri
 				c.ClientID = seal.ClientID(k, m.ID, foreign)
 			}
 		} else {
-			c.Notify = !pl.automatic && m.Status == threading.MemberActive && m.Alerts == threading.AlertsImmediate
+			c.Notify = !pl.automatic && m.Status == threading.MemberActive
 		}
 		f.Copies = append(f.Copies, c)
 	}

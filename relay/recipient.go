@@ -21,8 +21,9 @@ type Target struct {
 	// that was written to.
 	Bounce, Returned threading.ID
 	// Of a control address, whose Kind is RecipientAlias: the held message that it
-	// answers the question about, or the member whose settings it changes.
-	Held, Settings threading.ID
+	// answers the question about, or the member whose settings it changes; Topic is
+	// the thread that the notification was about, zero: none.
+	Held, Settings, Topic threading.ID
 }
 
 // alone reports whether the target tells the relay something: such a message
@@ -50,7 +51,7 @@ func (p *Pipeline) Recipient(ctx context.Context, address string) (Target, error
 		// A made-up token fails to decrypt: guessing costs no query.
 		id, ok := p.o.Store.Keyring().ParseToken(seal.TokenAlias, t.Token)
 		if !ok {
-			return p.control(t)
+			return p.control(ctx, t)
 		}
 		alias, err := p.o.Store.Alias(ctx, id)
 		if errors.Is(err, store.ErrNotFound) {
@@ -76,14 +77,23 @@ func (p *Pipeline) Recipient(ctx context.Context, address string) (Target, error
 
 // control is an address through which a member tells the relay something: it
 // has an alias's shape and a token of another kind.
-func (p *Pipeline) control(t Target) (Target, error) {
+func (p *Pipeline) control(ctx context.Context, t Target) (Target, error) {
 	var held, settings bool
 	t.Held, held = p.o.Store.Keyring().ParseToken(seal.TokenHeld, t.Token)
 	t.Settings, settings = p.o.Store.Keyring().ParseToken(seal.TokenSettings, t.Token)
-	if !held && !settings {
-		return Target{}, errNoSuchAddress
+	if held || settings {
+		return t, nil
 	}
-	return t, nil
+	id, ok := p.o.Store.Keyring().ParseToken(seal.TokenTopic, t.Token)
+	if !ok {
+		return t, errNoSuchAddress
+	}
+	alias, err := p.o.Store.Alias(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return t, errNoSuchAddress
+	}
+	t.Settings, t.Topic = alias.ViewerID, alias.ThreadID
+	return t, err
 }
 
 // SubmissionRecipient is Recipient for a proven writer: it says at once, while

@@ -20,7 +20,9 @@ type Acquaintance struct {
 	Viewer, Other threading.Member
 	Thread        threading.Thread
 	Blocked       bool // Viewer has blocked Other
-	Muted         bool // Viewer gets no mail about this conversation
+	// Alerts is how Viewer is told of this conversation; threading.AlertsUsual: as
+	// of all.
+	Alerts threading.Alerts
 }
 
 // Acquaintance returns what the token of such a link stands for. ErrNoQuestion.
@@ -51,7 +53,7 @@ func (p *Pipeline) acquaintance(ctx context.Context, alias threading.Alias) (*Ac
 		return nil, ErrNoQuestion
 	}
 	if a.Blocked, err = p.o.Store.Blocked(ctx, a.Viewer.ID, a.Other.ID); err == nil {
-		a.Muted, err = p.o.Store.Muted(ctx, a.Viewer.ID, a.Thread.ID)
+		a.Alerts, err = p.o.Store.ThreadAlerts(ctx, a.Viewer.ID, a.Thread.ID)
 	}
 	return a, err
 }
@@ -62,15 +64,6 @@ func (p *Pipeline) SetBlocked(ctx context.Context, a *Acquaintance, blocked bool
 		return p.o.Store.Block(ctx, a.Viewer.ID, a.Other.ID)
 	}
 	return p.o.Store.Unblock(ctx, a.Viewer.ID, a.Other.ID)
-}
-
-// SetMuted stops the mail about this conversation, or lets it go again. The
-// messages come to the mailbox in any case.
-func (p *Pipeline) SetMuted(ctx context.Context, a *Acquaintance, muted bool) error {
-	if muted {
-		return p.o.Store.Mute(ctx, a.Viewer.ID, a.Thread.ID)
-	}
-	return p.o.Store.Unmute(ctx, a.Viewer.ID, a.Thread.ID)
 }
 
 // Report tells the operator of the other's newest message in the

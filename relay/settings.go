@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	errSettingsWord = refuse(550, 5, 6, 0, "This address only changes how often you are told of new messages. To change it, answer with one of these words on the only line: stop, daily or start. To answer a member, reply to their own message.")
+	errSettingsWord = refuse(550, 5, 6, 0, "This address only changes how often you are told of new messages. To change it, answer with one of these words on the only line: stop, daily or start; or with two, such as daily this, for one conversation. To answer a member, reply to their own message.")
 	errSettingsFrom = refuse(550, 5, 7, 1, "Please write from an address that is registered with your account: the settings of another account can't be changed.")
 )
 
@@ -23,6 +23,15 @@ var settingsWords = map[string]threading.Alerts{
 	"stop": threading.AlertsNever, "unsubscribe": threading.AlertsNever,
 	"daily": threading.AlertsDaily,
 	"start": threading.AlertsImmediate,
+}
+
+// topicWords may follow them: then one conversation alone is meant.
+var topicWords = map[string]bool{"this": true, "conversation": true, "thread": true}
+
+// setting is what a member wants: of all threads, or of the one.
+type setting struct {
+	alerts threading.Alerts
+	topic  bool
 }
 
 // settingsByMail takes a message to a member's settings address.
@@ -40,55 +49,106 @@ func (p *Pipeline) settingsByMail(ctx context.Context, in Inbound, t Target, h *
 	if err != nil {
 		return err
 	}
-	alerts, ok := settingsWord(text)
+	s, ok := settingOf(text)
 	if !ok {
 		// Programs that follow List-Unsubscribe send its subject and a text of
 		// their own (RFC 2369 section 3.2).
-		if alerts, ok = settingsWord(h.get("Subject")); !ok {
-			return errSettingsWord
-		}
+		s, ok = settingOf(h.get("Subject"))
 	}
-	return p.setAlerts(ctx, writer, alerts)
+	switch {
+	case !ok || s.topic && t.Topic == 0:
+		return errSettingsWord
+	case s.topic:
+		return p.SetThreadAlerts(ctx, writer, t.Topic, s.alerts)
+	case s.alerts == threading.AlertsUsual:
+		return errSettingsWord
+	}
+	return p.setAlerts(ctx, writer, s.alerts)
 }
 
-func settingsWord(s string) (threading.Alerts, bool) {
-	alerts, ok := settingsWords[strings.ToLower(strings.Trim(s, " \t\r\n\"'.!"))]
-	return alerts, ok
+// settingOf reads a line such as "stop" or "daily this".
+func settingOf(line string) (setting, bool) {
+	words := strings.Fields(strings.ToLower(strings.Trim(line, " \t\r\n\"'.!")))
+	switch {
+	case len(words) == 0, len(words) > 2, len(words) == 2 && !topicWords[words[1]]:
+		return setting{}, false
+	case words[0] == "usual":
+		return setting{threading.AlertsUsual, true}, len(words) == 2
+	}
+	alerts, ok := settingsWords[words[0]]
+	return setting{alerts, len(words) == 2}, ok
 }
 
+// setAlerts changes how a member is told of new messages.
 func (p *Pipeline) setAlerts(ctx context.Context, m threading.Member, alerts threading.Alerts) error {
-	if m.Alerts == alerts {
-		return nil
-	}
-	m.Alerts = alerts
-	if err := p.o.Store.UpdateMember(ctx, m); err != nil {
+	if err := p.o.Store.SetAlerts(ctx, m.ID, alerts); err != nil {
 		return fmt.Errorf("change the alerts: %w", err)
 	}
 	p.o.Logger.Info("alerts changed", "member", m.Handle, "alerts", alerts)
 	return nil
 }
 
-// AlertsOf returns the member whose alerts the token of a notification's link
-// may change. ErrNoQuestion if the token is none, or the member has left.
-func (p *Pipeline) AlertsOf(ctx context.Context, token string) (threading.Member, error) {
-	id, ok := p.o.Store.Keyring().ParseToken(seal.TokenSettings, token)
-	if !ok {
-		return threading.Member{}, ErrNoQuestion
+// SetThreadAlerts changes how a member is told of one thread;
+// threading.AlertsUsual: as of all. ErrNoQuestion if the member takes no part in
+// it any more.
+func (p *Pipeline) SetThreadAlerts(ctx context.Context, m threading.Member, thread threading.ID, alerts threading.Alerts) error {
+	err := p.o.Store.SetThreadAlerts(ctx, m.ID, thread, alerts)
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrNoQuestion
+	} else if err != nil {
+		return fmt.Errorf("change the alerts of a thread: %w", err)
 	}
-	m, err := p.o.Store.Member(ctx, id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && m.Status == threading.MemberRemoved {
-		return m, ErrNoQuestion
-	}
-	return m, err
+	p.o.Logger.Info("alerts of a thread changed", "member", m.Handle, "thread", p.o.Store.Keyring().Token(seal.TokenThread, thread), "alerts", alerts)
+	return nil
 }
 
-// SetAlerts changes the alerts of the member that the token stands for. Who
-// has a notification of theirs can do this, and nothing else, without signing
-// in (RFC 8058). ErrNoQuestion.
-func (p *Pipeline) SetAlerts(ctx context.Context, token string, alerts threading.Alerts) error {
-	m, err := p.AlertsOf(ctx, token)
-	if err != nil {
-		return err
+// AlertsLink is what the link of a notification or digest lets its reader
+// change.
+type AlertsLink struct {
+	Member threading.Member
+	// Thread is what the notification was about; its ID is zero in a digest's link.
+	Thread threading.Thread
+	// Own is how the member is told of that thread; threading.AlertsUsual: as of
+	// all.
+	Own threading.Alerts
+}
+
+// AlertsOf returns what the token of such a link stands for. ErrNoQuestion if
+// the token is none, or the member has left.
+func (p *Pipeline) AlertsOf(ctx context.Context, token string) (AlertsLink, error) {
+	var l AlertsLink
+	k := p.o.Store.Keyring()
+	member, ok := k.ParseToken(seal.TokenSettings, token)
+	if id, topic := k.ParseToken(seal.TokenTopic, token); topic {
+		alias, err := p.o.Store.Alias(ctx, id)
+		var v threading.ThreadView
+		if err == nil {
+			v, err = p.o.Store.Thread(ctx, alias.ThreadID)
+			l.Thread = v.Thread
+		}
+		if err == nil {
+			l.Own, err = p.o.Store.ThreadAlerts(ctx, alias.ViewerID, alias.ThreadID)
+		}
+		if errors.Is(err, store.ErrNotFound) {
+			return l, ErrNoQuestion
+		} else if err != nil {
+			return l, err
+		}
+		member, ok = alias.ViewerID, true
 	}
-	return p.setAlerts(ctx, m, alerts)
+	if !ok {
+		return l, ErrNoQuestion
+	}
+	var err error
+	l.Member, err = p.o.Store.Member(ctx, member)
+	if errors.Is(err, store.ErrNotFound) || err == nil && l.Member.Status == threading.MemberRemoved {
+		return l, ErrNoQuestion
+	}
+	return l, err
+}
+
+// SetAlerts changes the alerts of the link's member. Who has a notification of
+// theirs can do this, and nothing else, without signing in (RFC 8058).
+func (p *Pipeline) SetAlerts(ctx context.Context, l AlertsLink, alerts threading.Alerts) error {
+	return p.setAlerts(ctx, l.Member, alerts)
 }

@@ -34,15 +34,20 @@ func (m Member) Location() *time.Location {
 	return loc
 }
 
-// NextDigest is when the member's next daily digest is due: the first time
-// after now at which clocks in the member's zone show DigestAt, on a later day
-// than that of the last digest. A day on which clocks skip that time has its
-// digest when they have skipped it; where they show it twice, it is sent once.
-// The zero time if the member wants none.
+// NextDigest is DigestAfter for a member who wants to be told once a day; the
+// zero time for any other.
 func (m Member) NextDigest(now, last time.Time) time.Time {
 	if m.Alerts != AlertsDaily || m.Status == MemberRemoved {
 		return time.Time{}
 	}
+	return m.DigestAfter(now, last)
+}
+
+// DigestAfter is when a daily digest is due: the first time after now at which
+// clocks in the member's zone show DigestAt, on a later day than that of the
+// last digest. A day on which clocks skip that time has its digest when they
+// have skipped it; where they show it twice, it is sent once.
+func (m Member) DigestAfter(now, last time.Time) time.Time {
 	at, err := time.Parse(digestForm, m.DigestAt)
 	if err != nil {
 		at = time.Date(0, 1, 1, 8, 0, 0, 0, time.UTC)

@@ -24,7 +24,13 @@ const (
 	AlertsImmediate Alerts = "immediate" // each message is mailed as it comes
 	AlertsDaily     Alerts = "daily"     // once a day, at Member.DigestAt
 	AlertsNever     Alerts = "never"
+	AlertsUsual     Alerts = "" // of one thread: as Member.Alerts says
 )
+
+// Known reports whether it is a setting that a member can have.
+func (a Alerts) Known() bool {
+	return a == AlertsImmediate || a == AlertsDaily || a == AlertsNever
+}
 
 // Member is a person on the platform.
 type Member struct {

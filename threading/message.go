@@ -63,7 +63,8 @@ type Copy struct {
 	Header   []byte
 	Flags    Flags
 	Keywords []string
-	// Notify: queue a notification of this copy to the member's real address.
+	// Notify: queue a notification of this copy to the member's real address, if
+	// the member is told of the thread at once.
 	Notify bool
 	// ClientID is the keyed hash of the Message-ID under which the member's
 	// own client may also APPEND the message to Sent; nil when there is none.

@@ -16,22 +16,24 @@ import (
 )
 
 func newThreadCommand(s *site) *cobra.Command {
-	return group("thread", "List, show and close threads", newThreadListCommand(s), newThreadShowCommand(s), newThreadCloseCommand(s))
+	return group("thread", "List, show and close threads; how members are told of them", newThreadListCommand(s), newThreadShowCommand(s), newThreadCloseCommand(s), newThreadAlertsCommand(s))
 }
 
 // threadJSON is a thread as listings show it. The names are stable.
 type threadJSON struct {
-	ID           string        `json:"id"`
-	Subject      string        `json:"subject"`
-	Status       string        `json:"status"`
-	About        string        `json:"about"`
-	Production   string        `json:"production"` // slug
-	Role         string        `json:"role"`       // slug
-	Participants []string      `json:"participants"`
-	CreatedAt    *time.Time    `json:"created_at"`
-	LastAt       *time.Time    `json:"last_at"`
-	Aliases      []aliasJSON   `json:"aliases,omitempty"`
-	Messages     []messageJSON `json:"messages,omitempty"`
+	ID           string      `json:"id"`
+	Subject      string      `json:"subject"`
+	Status       string      `json:"status"`
+	About        string      `json:"about"`
+	Production   string      `json:"production"` // slug
+	Role         string      `json:"role"`       // slug
+	Participants []string    `json:"participants"`
+	CreatedAt    *time.Time  `json:"created_at"`
+	LastAt       *time.Time  `json:"last_at"`
+	Aliases      []aliasJSON `json:"aliases,omitempty"`
+	// Alerts are the settings that participants, by handle, have for this thread.
+	Alerts   map[string]string `json:"alerts,omitempty"`
+	Messages []messageJSON     `json:"messages,omitempty"`
 }
 
 // aliasJSON is a reply alias: Viewer writes to Address to reach Other.
@@ -87,6 +89,9 @@ func newThreadShowCommand(s *site) *cobra.Command {
 			for _, m := range v.Chain {
 				t.Messages = append(t.Messages, messageJSON{o.keys.Token(seal.TokenMessage, m.MessageID) + "@" + o.Domain, o.handleIn(v, m.WriterID), orNull(m.MessageID.Time())})
 			}
+			if t.Alerts, err = o.threadAlerts(ctx, v); err != nil {
+				return err
+			}
 			return show(cmd, t, func(w io.Writer) { printThread(w, v, t) })
 		}),
 	})
@@ -101,7 +106,11 @@ func printThread(w io.Writer, v threading.ThreadView, t threadJSON) {
 	row(w, "Started:", when(v.Thread.CreatedAt))
 	row(w, "Last message:", when(v.Thread.LastAt))
 	for _, m := range v.Participants {
-		row(w, "Participant:", m.DisplayName()+" ("+orDash(m.Handle)+")")
+		told := ""
+		if a := t.Alerts[m.Handle]; a != "" {
+			told = ", told of it: " + a
+		}
+		row(w, "Participant:", m.DisplayName()+" ("+orDash(m.Handle)+")"+told)
 	}
 	for _, a := range t.Aliases {
 		row(w, "Alias:", fmt.Sprintf("%s reaches %s by %s", orDash(a.Viewer), orDash(a.Other), a.Address))
@@ -133,6 +142,60 @@ func newThreadCloseCommand(s *site) *cobra.Command {
 			return nil
 		}),
 	}
+}
+
+// alertsDefault is what commands call threading.AlertsUsual.
+const alertsDefault = "default"
+
+func newThreadAlertsCommand(s *site) *cobra.Command {
+	return &cobra.Command{
+		Use: "alerts ID HANDLE immediate|daily|never|default", Short: "Set how a participant is told of one thread; default: as of all",
+		Args: takes("ID", "HANDLE", "SETTING"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			alerts := threading.AlertsUsual
+			if args[2] != alertsDefault {
+				if alerts = threading.Alerts(args[2]); !alerts.Known() {
+					return usagef("%q: write immediate, daily, never or default", args[2])
+				}
+			}
+			return s.with(func(ctx context.Context, o *open, cmd *cobra.Command, args []string) error {
+				v, err := o.thread(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				m, err := o.member(ctx, args[1])
+				if err != nil {
+					return err
+				}
+				err = o.SetThreadAlerts(ctx, m.ID, v.Thread.ID, alerts)
+				if errors.Is(err, store.ErrNotFound) {
+					return fmt.Errorf("%s takes no part in this thread (stagedoor thread show %s says who does)", m.Handle, args[0])
+				} else if err != nil {
+					return fmt.Errorf("set the alerts: %w", err)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "Changed how %s is told of %s.\n", m.Handle, o.keys.Token(seal.TokenThread, v.Thread.ID))
+				return nil
+			})(cmd, args)
+		},
+	}
+}
+
+// threadAlerts are the settings that participants have for a thread.
+func (o *open) threadAlerts(ctx context.Context, v threading.ThreadView) (map[string]string, error) {
+	var own map[string]string
+	for _, m := range v.Participants {
+		alerts, err := o.ThreadAlerts(ctx, m.ID, v.Thread.ID)
+		if err != nil {
+			return nil, err
+		}
+		if alerts != threading.AlertsUsual && m.Handle != "" {
+			if own == nil {
+				own = map[string]string{}
+			}
+			own[m.Handle] = string(alerts)
+		}
+	}
+	return own, nil
 }
 
 // threadJSON is what listings show of a thread.

@@ -2,42 +2,65 @@ package notify
 
 import (
 	"bytes"
+	"net/mail"
 	"strings"
 
 	"github.com/stagedoor/stagedoor/relay"
 	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/mimetree"
 	"github.com/stagedoor/stagedoor/threading/seal"
 )
 
-// settingsLocal is the local part of the address through which a member
-// changes the alerts by mail.
-func (r *Renderer) settingsLocal(member threading.ID) string {
-	return threading.AliasPrefix + r.settingsToken(member)
+// control is what a notification or a digest lets its reader change: the
+// token in its settings address and in its link.
+type control string
+
+// control is that of the member's digests.
+func (r *Renderer) control(member threading.ID) control {
+	return control(r.o.Store.Keyring().Token(seal.TokenSettings, member))
 }
 
-func (r *Renderer) settingsToken(member threading.ID) string {
-	return r.o.Store.Keyring().Token(seal.TokenSettings, member)
+// controlOf is that of a notification: it names the thread as well.
+func (r *Renderer) controlOf(item threading.Item) control {
+	if id, ok := r.alias(item.Header); ok {
+		return control(r.o.Store.Keyring().Token(seal.TokenTopic, id))
+	}
+	return r.control(item.MemberID) // a note to oneself has no alias
 }
+
+// alias is the reply alias that a header block's From shows.
+func (r *Renderer) alias(header []byte) (threading.ID, bool) {
+	from, _ := mimetree.Field(header, "From")
+	a, err := mail.ParseAddress(strings.TrimSpace(from))
+	if err != nil || r.o.Store == nil {
+		return 0, false
+	}
+	local, _, _ := strings.Cut(a.Address, "@")
+	token, ok := strings.CutPrefix(local, threading.AliasPrefix)
+	if !ok {
+		return 0, false
+	}
+	return r.o.Store.Keyring().ParseToken(seal.TokenAlias, token)
+}
+
+// local is the local part of the address through which a member changes the
+// alerts by mail.
+func (c control) local() string { return threading.AliasPrefix + string(c) }
 
 // alertsURL is the page on which a member changes the alerts; empty where
 // there are no pages.
-func (r *Renderer) alertsURL(member threading.ID) string {
+func (r *Renderer) alertsURL(c control) string {
 	if r.o.BaseURL == "" {
 		return ""
 	}
-	return r.o.BaseURL + "/alerts/" + r.settingsToken(member)
+	return r.o.BaseURL + "/alerts/" + string(c)
 }
 
 // blockURL is the page on which the reader blocks or reports the member whose
-// reply alias it is; empty where there are no pages.
-func (r *Renderer) blockURL(alias string) string {
-	local, _, _ := strings.Cut(alias, "@")
-	token, ok := strings.CutPrefix(local, threading.AliasPrefix)
-	if r.o.BaseURL == "" || r.o.Store == nil || !ok {
-		return ""
-	}
-	id, ok := r.o.Store.Keyring().ParseToken(seal.TokenAlias, token)
-	if !ok {
+// reply alias From shows; empty where there are no pages.
+func (r *Renderer) blockURL(header []byte) string {
+	id, ok := r.alias(header)
+	if r.o.BaseURL == "" || !ok {
 		return ""
 	}
 	return r.o.BaseURL + "/block/" + r.o.Store.Keyring().Token(seal.TokenBlock, id)
@@ -46,9 +69,9 @@ func (r *Renderer) blockURL(alias string) string {
 // unsubscribe are the fields by which a mail program offers to stop the
 // alerts: by mail (RFC 2369 section 3.2) and, where there are pages over
 // HTTPS, with one click (RFC 8058 section 3.1).
-func (r *Renderer) unsubscribe(member threading.ID) []relay.Field {
-	list := "<mailto:" + r.settingsLocal(member) + "@" + r.o.Domain + "?subject=stop>"
-	url := r.alertsURL(member)
+func (r *Renderer) unsubscribe(c control) []relay.Field {
+	list := "<mailto:" + c.local() + "@" + r.o.Domain + "?subject=stop>"
+	url := r.alertsURL(c)
 	if url == "" {
 		return []relay.Field{{Name: "List-Unsubscribe", Value: list}}
 	}
@@ -59,9 +82,9 @@ func (r *Renderer) unsubscribe(member threading.ID) []relay.Field {
 }
 
 // withControls is an item's header block with the fields that stop the alerts.
-func (r *Renderer) withControls(item threading.Item) []byte {
+func (r *Renderer) withControls(item threading.Item, c control) []byte {
 	var b bytes.Buffer
-	for _, f := range r.unsubscribe(item.MemberID) {
+	for _, f := range r.unsubscribe(c) {
 		b.WriteString(f.Name + ": " + f.Value + "\r\n")
 	}
 	b.Write(item.Header)

@@ -64,7 +64,8 @@ func (r *Renderer) digestOf(ctx context.Context, m threading.Member, since, unti
 	if err != nil || len(unread) == 0 {
 		return n, false, err
 	}
-	d := &digest{Name: m.DisplayName(), Brand: r.o.Brand, BaseURL: r.o.BaseURL, AlertsURL: r.alertsURL(m.ID), SupportURL: r.o.SupportURL}
+	c := r.control(m.ID)
+	d := &digest{Name: m.DisplayName(), Brand: r.o.Brand, BaseURL: r.o.BaseURL, AlertsURL: r.alertsURL(c), SupportURL: r.o.SupportURL}
 	for _, u := range unread {
 		t, err := r.digestThread(ctx, m, u)
 		if errors.Is(err, store.ErrNotFound) { // expunged meanwhile
@@ -80,8 +81,8 @@ func (r *Renderer) digestOf(ctx context.Context, m threading.Member, since, unti
 		return n, false, nil
 	}
 	d.More = max(0, total-len(d.Threads))
-	n.To, n.From, n.Subject, n.Excerpts = m, r.settingsLocal(m.ID), d.Title(), true
-	n.Fields = r.unsubscribe(m.ID)
+	n.To, n.From, n.Subject, n.Excerpts = m, c.local(), d.Title(), true
+	n.Fields = r.unsubscribe(c)
 	if len(d.Threads) == 1 && d.More == 0 {
 		n.ReplyTo = d.Threads[0].Alias
 	}

@@ -236,49 +236,98 @@ func TestDigestsOnAndOff(t *testing.T) {
 	}
 }
 
+// tellSettings sends a message to a settings address, as it comes in by SMTP.
+func (n *newsroom) tellSettings(c control, from string, aligned bool, subject, text string) error {
+	n.Helper()
+	target, err := n.Pipeline.Recipient(n.ctx, c.local()+"@"+dialog.Domain)
+	if err != nil {
+		n.Fatal(err)
+	}
+	raw := "From: " + from + "\r\nSubject: " + subject + "\r\n\r\n" + strings.ReplaceAll(text, "\n", "\r\n")
+	return n.Pipeline.Receive(n.ctx, relay.Inbound{ReversePath: from, Targets: []relay.Target{target}, Auth: senderauth.Result{From: from, Aligned: aligned}, Message: spool.FromBytes([]byte(raw))})[0]
+}
+
+const tessReal = "tess.real@mail.example"
+
 func TestSettingsByMail(t *testing.T) {
 	n := newNewsroom(t)
 	tess := n.member("tess")
-	to := n.r.settingsLocal(tess.ID) + "@" + dialog.Domain
-	say := func(from string, aligned bool, subject, text string) error {
-		target, err := n.Pipeline.Recipient(n.ctx, to)
-		if err != nil {
-			t.Fatal(err)
+	item := threading.Item{MemberID: tess.ID, Header: n.Mailbox("tess", "INBOX")[0]}
+	for from, c := range map[string]control{"a digest": n.r.control(tess.ID), "a notification": n.r.controlOf(item)} {
+		for name, c := range map[string]struct {
+			control
+			from          string
+			aligned       bool
+			subject, text string
+			want          threading.Alerts // empty: refused
+		}{
+			"stop":                  {c, tessReal, true, "Re: digest", "Stop.\n\nOn Monday Backstage wrote:\n> start\n", threading.AlertsNever},
+			"start":                 {c, tessReal, true, "", "START\n", threading.AlertsImmediate},
+			"daily":                 {c, tessReal, true, "", "\n\ndaily\n", threading.AlertsDaily},
+			"a program's":           {c, tessReal, true, "stop", "This message was made by a program.\n", threading.AlertsNever},
+			"a real answer":         {c, tessReal, true, "Re: digest", "Dear Sam, yes!\n", ""},
+			"two words":             {c, tessReal, true, "Re: digest", "stop it\n", ""},
+			"not proven":            {c, tessReal, false, "stop", "stop\n", ""},
+			"somebody else":         {c, "sam.real@agency.example", true, "stop", "stop\n", ""},
+			"somebody who is known": {c, "x@stranger.example", true, "stop", "stop\n", ""},
+		} {
+			n.alerts("tess", threading.AlertsDaily)
+			if c.want == threading.AlertsDaily {
+				n.alerts("tess", threading.AlertsNever)
+			}
+			before := n.member("tess").Alerts
+			err := n.tellSettings(c.control, c.from, c.aligned, c.subject, c.text)
+			var refused *relay.Refusal
+			want := c.want
+			if want == "" {
+				want = before
+			}
+			if errors.As(err, &refused) != (c.want == "") || n.member("tess").Alerts != want {
+				t.Errorf("%s, to %s: %v, alerts %s", name, from, err, n.member("tess").Alerts)
+			}
 		}
-		raw := "From: " + from + "\r\nSubject: " + subject + "\r\n\r\n" + strings.ReplaceAll(text, "\n", "\r\n")
-		return n.Pipeline.Receive(n.ctx, relay.Inbound{ReversePath: from, Targets: []relay.Target{target}, Auth: senderauth.Result{From: from, Aligned: aligned}, Message: spool.FromBytes([]byte(raw))})[0]
 	}
-	const hers = "tess.real@mail.example"
-	for name, c := range map[string]struct {
-		from          string
-		aligned       bool
-		subject, text string
-		want          threading.Alerts // empty: refused
+}
+
+// To a notification's settings address a member can say how to be told of that
+// one conversation.
+func TestSettingsOfAConversationByMail(t *testing.T) {
+	n := newNewsroom(t)
+	tess := n.member("tess")
+	item := threading.Item{MemberID: tess.ID, Header: n.Mailbox("tess", "INBOX")[0]}
+	c := n.r.controlOf(item)
+	thread := func() threading.ID {
+		t.Helper()
+		target, err := n.Pipeline.Recipient(n.ctx, c.local()+"@"+dialog.Domain)
+		if err != nil || target.Topic == 0 || target.Settings != tess.ID {
+			t.Fatalf("%+v, %v", target, err)
+		}
+		return target.Topic
+	}()
+	for _, step := range []struct {
+		text string
+		want threading.Alerts
+		ok   bool
 	}{
-		"stop":                  {hers, true, "Re: digest", "Stop.\n\nOn Monday Backstage wrote:\n> start\n", threading.AlertsNever},
-		"start":                 {hers, true, "", "START\n", threading.AlertsImmediate},
-		"daily":                 {hers, true, "", "\n\ndaily\n", threading.AlertsDaily},
-		"a program's":           {hers, true, "stop", "This message was made by a program.\n", threading.AlertsNever},
-		"a real answer":         {hers, true, "Re: digest", "Dear Sam, yes!\n", ""},
-		"two words":             {hers, true, "Re: digest", "stop it\n", ""},
-		"not proven":            {hers, false, "stop", "stop\n", ""},
-		"somebody else":         {"sam.real@agency.example", true, "stop", "stop\n", ""},
-		"somebody who is known": {"x@stranger.example", true, "stop", "stop\n", ""},
+		{"daily this", threading.AlertsDaily, true},
+		{"Start this conversation", threading.AlertsDaily, false},
+		{"Start conversation.", threading.AlertsImmediate, true},
+		{"stop this", threading.AlertsNever, true},
+		{"usual", threading.AlertsNever, false},
+		{"usual this", threading.AlertsUsual, true},
+		{"hourly this", threading.AlertsUsual, false},
 	} {
-		n.alerts("tess", threading.AlertsDaily)
-		if c.want == threading.AlertsDaily {
-			n.alerts("tess", threading.AlertsNever)
+		err := n.tellSettings(c, tessReal, true, "Re: Callback", step.text+"\n")
+		own, oerr := n.Store.ThreadAlerts(n.ctx, tess.ID, thread)
+		if (err == nil) != step.ok || oerr != nil || own != step.want {
+			t.Errorf("%s: %v, the conversation's own setting is %q, %v", step.text, err, own, oerr)
 		}
-		before := n.member("tess").Alerts
-		err := say(c.from, c.aligned, c.subject, c.text)
-		var refused *relay.Refusal
-		want := c.want
-		if want == "" {
-			want = before
+		if got := n.member("tess").Alerts; got != threading.AlertsDaily {
+			t.Errorf("%s: the member's setting is %s", step.text, got)
 		}
-		if errors.As(err, &refused) != (c.want == "") || n.member("tess").Alerts != want {
-			t.Errorf("%s: %v, alerts %s", name, err, n.member("tess").Alerts)
-		}
+	}
+	if err := n.tellSettings(n.r.control(tess.ID), tessReal, true, "", "daily this\n"); err == nil {
+		t.Error("a digest's address takes a setting of no conversation")
 	}
 }
 

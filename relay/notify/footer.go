@@ -41,7 +41,7 @@ func (r *Renderer) footerOf(header []byte) footer {
 	}
 	if from, err := mail.ParseAddress(h.Get("From")); err == nil {
 		f.writer = strings.TrimSuffix(from.Name, " via "+r.o.Brand)
-		f.blockURL = r.blockURL(from.Address)
+		f.blockURL = r.blockURL(header)
 	}
 	f.others = h.Get("Cc") != ""
 	var words mime.WordDecoder

@@ -60,9 +60,9 @@ func (r *Renderer) Render(ctx context.Context, w io.Writer, item threading.Item)
 	if err != nil {
 		return fmt.Errorf("read the message's structure: %w", err)
 	}
-	f := r.footerOf(item.Header)
-	f.alertsURL = r.alertsURL(item.MemberID)
-	return render(w, r.withControls(item), item.BodySize, root, open, f)
+	f, c := r.footerOf(item.Header), r.controlOf(item)
+	f.alertsURL = r.alertsURL(c)
+	return render(w, r.withControls(item, c), item.BodySize, root, open, f)
 }
 
 // opener opens n octets of a body from off; n < 0: to the end.

@@ -56,8 +56,15 @@ func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failu
 		} else if err != nil {
 			return p, internal("read the member", err)
 		}
-		if m.Status != threading.MemberActive || row.Kind == store.QueueNotification && m.Alerts == threading.AlertsNever {
+		if m.Status != threading.MemberActive {
 			return p, nil
+		}
+		if row.Kind == store.QueueNotification {
+			if wanted, err := q.wanted(ctx, row); err != nil {
+				return p, internal("read the alerts", err)
+			} else if !wanted {
+				return p, nil
+			}
 		}
 		addrs, err := q.o.Store.Addresses(ctx, m.ID)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -83,6 +90,12 @@ func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failu
 		p.destination = smarthostDestination
 	}
 	return p, nil
+}
+
+// wanted reports whether the member still wants mail about the row's message.
+func (q *Queue) wanted(ctx context.Context, row store.Delivery) (bool, error) {
+	alerts, err := q.o.Store.AlertsFor(ctx, row.MemberID, row.ThreadID)
+	return alerts != threading.AlertsNever, err
 }
 
 // quoteLocal writes a local part as RFC 5321 section 4.1.2 wants it.

@@ -58,3 +58,44 @@ func TestAlerts(t *testing.T) {
 		t.Errorf("a former member's link: %d", res.StatusCode)
 	}
 }
+
+// A notification's link offers its own conversation's setting as well.
+func TestAlertsOfAConversation(t *testing.T) {
+	p := newPages(t)
+	ctx := context.Background()
+	token, _, _ := strings.Cut(strings.TrimPrefix(p.Alias, threading.AliasPrefix), "@")
+	id, _ := p.Store.Keyring().ParseToken(seal.TokenAlias, token)
+	alias, err := p.Store.Alias(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := "/alerts/" + p.Store.Keyring().Token(seal.TokenTopic, id)
+	if res, body := p.get(link); res.StatusCode != 200 || !strings.Contains(body, "“Callback”") || !strings.Contains(body, `value="" checked`) {
+		t.Fatalf("%d\n%s", res.StatusCode, body)
+	}
+	for _, c := range []struct {
+		form        url.Values
+		status      int
+		own, member threading.Alerts
+	}{
+		{url.Values{"about": {"conversation"}, "alerts": {"daily"}}, 200, threading.AlertsDaily, threading.AlertsImmediate},
+		{url.Values{"about": {"conversation"}, "alerts": {"never"}}, 200, threading.AlertsNever, threading.AlertsImmediate},
+		{url.Values{"about": {"conversation"}, "alerts": {"hourly"}}, 400, threading.AlertsNever, threading.AlertsImmediate},
+		{url.Values{"about": {"conversation"}}, 400, threading.AlertsNever, threading.AlertsImmediate},
+		{url.Values{"about": {"conversation"}, "alerts": {""}}, 200, threading.AlertsUsual, threading.AlertsImmediate},
+		{url.Values{"alerts": {""}}, 400, threading.AlertsUsual, threading.AlertsImmediate},
+		{url.Values{"alerts": {"daily"}}, 200, threading.AlertsUsual, threading.AlertsDaily},
+		{url.Values{"about": {"conversation"}, "alerts": {"immediate"}}, 200, threading.AlertsImmediate, threading.AlertsDaily},
+		{url.Values{"List-Unsubscribe": {"One-Click"}}, 200, threading.AlertsUsual, threading.AlertsNever}, // of everything
+	} {
+		res, body := p.post(link, c.form)
+		own, err := p.Store.ThreadAlerts(ctx, alias.ViewerID, alias.ThreadID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := p.Store.Member(ctx, alias.ViewerID)
+		if err != nil || res.StatusCode != c.status || own != c.own || m.Alerts != c.member {
+			t.Errorf("%v: %d, %q, %q, %v\n%s", c.form, res.StatusCode, own, m.Alerts, err, body)
+		}
+	}
+}

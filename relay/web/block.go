@@ -32,7 +32,7 @@ func (s *Server) block(w http.ResponseWriter, r *http.Request) {
 	}
 	// The form counts characters, the store octets of UTF-8: a quarter always fits.
 	s.show(w, http.StatusOK, title, "block", blockPage{
-		Other: a.Other.DisplayName(), Brand: s.o.Brand, SafetyURL: s.o.SafetyURL, Subject: a.Thread.Subject, Blocked: a.Blocked, Muted: a.Muted, MaxReason: threading.MaxReason / 4,
+		Other: a.Other.DisplayName(), Brand: s.o.Brand, SafetyURL: s.o.SafetyURL, Subject: a.Thread.Subject, Blocked: a.Blocked, Muted: a.Alerts == threading.AlertsNever, MaxReason: threading.MaxReason / 4,
 	})
 }
 
@@ -51,7 +51,11 @@ func (s *Server) setBlock(w http.ResponseWriter, r *http.Request) {
 	var said []string
 	switch {
 	case action == "mute" || action == "unmute":
-		if err = s.o.Pipeline.SetMuted(ctx, a, action == "mute"); err == nil {
+		alerts := threading.AlertsUsual
+		if action == "mute" {
+			alerts = threading.AlertsNever
+		}
+		if err = s.o.Pipeline.SetThreadAlerts(ctx, a.Viewer, a.Thread.ID, alerts); err == nil {
 			what := "You get mail about this conversation again."
 			if action == "mute" {
 				what = "You get no more mail about this conversation. Its messages still come to your mailbox, which any mail client opens."

@@ -59,7 +59,8 @@ func TestBlockAndReport(t *testing.T) {
 		offers string
 	}{{"mute", true, `value="unmute"`}, {"unmute", false, `value="mute"`}} {
 		p.post(link, url.Values{"action": {c.action}})
-		muted, err := p.Store.Muted(ctx, alias.ViewerID, alias.ThreadID)
+		alerts, err := p.Store.ThreadAlerts(ctx, alias.ViewerID, alias.ThreadID)
+		muted := alerts == threading.AlertsNever
 		if _, body := p.get(link); err != nil || muted != c.muted || !strings.Contains(body, c.offers) {
 			t.Errorf("%s: muted %v, %v\n%s", c.action, muted, err, body)
 		}

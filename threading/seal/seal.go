@@ -203,6 +203,7 @@ const (
 	TokenSignIn                        // link that signs in once: sign-in link
 	TokenReturn                        // VERP reverse-path of mail to a member: address
 	TokenMailbox                       // MAILBOXID: threading.Mailbox
+	TokenTopic                         // settings address and link of a notification, with its thread: alias
 )
 
 // TokenLen is the length of a token in characters.

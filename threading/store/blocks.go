@@ -50,40 +50,13 @@ func (s *Store) BlockedMembers(ctx context.Context, member threading.ID) ([]thre
 	return list, nil
 }
 
-// Mute stops the mail about one thread to one of its participants.
-func (s *Store) Mute(ctx context.Context, member, thread threading.ID) error {
-	now := millis(s.o.Now())
-	return s.c.commit(ctx, func(t *tx) error {
-		if err := t.present(member); err != nil {
-			return err
-		}
-		_, err := t.exec("INSERT INTO mutes (member_id, thread_id, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", member, thread, now)
-		return err
-	})
-}
-
-// Unmute ends Mute.
-func (s *Store) Unmute(ctx context.Context, member, thread threading.ID) error {
-	return s.c.commit(ctx, func(t *tx) error {
-		_, err := t.exec("DELETE FROM mutes WHERE member_id = ? AND thread_id = ?", member, thread)
-		return err
-	})
-}
-
-// Muted reports whether a member gets no mail about a thread.
-func (s *Store) Muted(ctx context.Context, member, thread threading.ID) (bool, error) {
-	var muted bool
-	err := s.row(ctx, "SELECT EXISTS (SELECT 1 FROM mutes WHERE member_id = ? AND thread_id = ?)", []any{member, thread}, &muted)
-	return muted, err
-}
-
-// silenced says whether a member gets no copy of what writer writes, and
-// whether the member is not told of the thread.
-func (t *tx) silenced(member, writer, thread threading.ID) (blocked, muted bool, err error) {
-	err = t.row("SELECT EXISTS (SELECT 1 FROM blocks WHERE member_id = ? AND other_id = ?), EXISTS (SELECT 1 FROM mutes WHERE member_id = ? AND thread_id = ?)",
-		[]any{member, writer, member, thread}, &blocked, &muted)
+// silenced says whether a member gets no copy of what writer writes, and how
+// the member is told of the thread.
+func (t *tx) silenced(member, writer, thread threading.ID) (blocked bool, alerts threading.Alerts, err error) {
+	err = t.row("SELECT EXISTS (SELECT 1 FROM blocks k WHERE k.member_id = m.id AND k.other_id = ?), "+told+" FROM members m WHERE m.id = ?",
+		[]any{writer, thread, thread, member}, &blocked, &alerts)
 	if err != nil {
 		err = fmt.Errorf("look for a block: %w", err)
 	}
-	return blocked, muted, err
+	return blocked, alerts, err
 }

@@ -16,30 +16,6 @@ func digestDue(t time.Time) int64 {
 	return millis(t)
 }
 
-// planDigest sets when the member's next digest is due, if what it depends on
-// is about to change. Who begins to want one was told of everything so far.
-func (t *tx) planDigest(m threading.Member, now time.Time) error {
-	was := threading.Member{ID: m.ID}
-	var last int64
-	if err := t.row("SELECT alerts, digest_at, timezone, digest_last FROM members WHERE id = ? AND handle IS NOT NULL", []any{m.ID}, &was.Alerts, &was.DigestAt, &was.Timezone, &last); err != nil {
-		return err
-	}
-	if was.Alerts == m.Alerts && was.DigestAt == m.DigestAt && was.Timezone == m.Timezone {
-		return nil
-	}
-	var lastAt time.Time
-	if last > 0 {
-		lastAt = fromMillis(last)
-	}
-	if was.Alerts != threading.AlertsDaily {
-		if _, err := t.exec("UPDATE members SET digest_since = ? WHERE id = ?", millis(now), m.ID); err != nil {
-			return err
-		}
-	}
-	_, err := t.exec("UPDATE members SET digest_due = ? WHERE id = ?", digestDue(m.NextDigest(now, lastAt)), m.ID)
-	return err
-}
-
 // DueDigest is a member whose digest is due. It tells of what came at Since or
 // later.
 type DueDigest struct {
@@ -78,11 +54,11 @@ func (s *Store) DueDigests(ctx context.Context, limit int) ([]DueDigest, error) 
 // ErrNotFound if another process was faster, or the member wants none any more.
 func (s *Store) FileDigest(ctx context.Context, d DueDigest, until time.Time, n *Notice) error {
 	now := s.o.Now()
-	next := digestDue(d.Member.NextDigest(now, now))
+	next := digestDue(d.Member.DigestAfter(now, now))
 	row := s.newNoticeRow(n)
 	return s.c.commit(ctx, func(t *tx) error {
-		err := changed(t.exec("UPDATE members SET digest_due = ?, digest_since = ?, digest_last = ? WHERE id = ? AND digest_due = ? AND alerts = ? AND handle IS NOT NULL",
-			next, millis(until), millis(now), d.Member.ID, d.due, threading.AlertsDaily))
+		err := changed(t.exec("UPDATE members SET digest_due = ?, digest_since = ?, digest_last = ? WHERE id = ? AND digest_due = ? AND handle IS NOT NULL",
+			next, millis(until), millis(now), d.Member.ID, d.due))
 		if err != nil {
 			return err
 		}
@@ -91,12 +67,16 @@ func (s *Store) FileDigest(ctx context.Context, d DueDigest, until time.Time, n 
 }
 
 // unread are a member's messages that no digest and no client has shown, in
-// the mailboxes that mail comes to. What a filter moved to Junk or Trash is not
-// told, nor what was muted, nor what came from a member who is blocked by now.
+// the mailboxes that mail comes to, of threads that are told once a day and came
+// since they are. What a filter moved to Junk or Trash is not told, nor what was
+// muted, nor what came from a member who is blocked by now.
 const unread = ` FROM items i
 	JOIN entries e ON e.member_id = i.member_id AND e.item_id = i.id
 	JOIN mailboxes b ON b.member_id = e.member_id AND b.id = e.mailbox_id
+	JOIN members w ON w.id = i.member_id
+	LEFT JOIN thread_alerts a ON a.member_id = i.member_id AND a.thread_id = i.thread_id
 	WHERE i.member_id = ? AND i.id >= ? AND i.id < ? AND i.thread_id <> 0 AND e.flags & ? = 0 AND b.special_use NOT IN (?, ?, ?, ?)
+		AND (a.alerts = 'daily' AND i.id >= a.from_id OR COALESCE(a.alerts, '') = '' AND w.alerts = 'daily' AND i.id >= w.alerts_from AND i.id >= COALESCE(a.from_id, 0))
 		AND NOT EXISTS (SELECT 1 FROM mutes u WHERE u.member_id = i.member_id AND u.thread_id = i.thread_id)
 		AND NOT EXISTS (SELECT 1 FROM messages m JOIN blocks k ON k.member_id = i.member_id AND k.other_id = m.writer_id WHERE m.thread_id = i.thread_id AND m.id = i.message_id)`
 

@@ -24,7 +24,7 @@ type filingRow struct {
 // they are on disk. A filing whose Dedupe was filed within
 // threading.DedupeFor writes nothing and returns the first filing. Filings may
 // share a body. A member who has been removed meanwhile, or has blocked the
-// writer, gets no copy; one who has muted the thread no notification.
+// writer, gets no copy; one who is not told of the thread at once, no notification.
 func (s *Store) File(ctx context.Context, filings ...threading.Filing) ([]threading.Filed, error) {
 	rows := make([]filingRow, len(filings))
 	for i, f := range filings {
@@ -134,11 +134,11 @@ func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 	c := &f.Copies[i]
 	notify := c.Notify
 	if c.MemberID != f.Message.WriterID {
-		blocked, muted, err := t.silenced(c.MemberID, f.Message.WriterID, thread)
+		blocked, alerts, err := t.silenced(c.MemberID, f.Message.WriterID, thread)
 		if err != nil || blocked {
 			return err
 		}
-		notify = notify && !muted
+		notify = notify && alerts == threading.AlertsImmediate
 	}
 	var mailbox threading.ID
 	var uid uint32

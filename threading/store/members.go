@@ -128,25 +128,27 @@ func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
 	if err := threading.CheckName(m.Name); err != nil {
 		return fmt.Errorf("the name %w", err)
 	}
+	now := s.o.Now()
 	return s.c.commit(ctx, func(t *tx) error {
-		if err := t.planDigest(m, s.o.Now()); err != nil {
+		plan, err := t.digestPlan(m.ID)
+		if err != nil {
 			return err
 		}
-		return changed(t.exec("UPDATE members SET name = ?, status = ?, alerts = ?, digest_at = ?, timezone = ? WHERE id = ? AND handle IS NOT NULL",
-			m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, m.ID))
-	})
-}
-
-// SetAlerts changes when a member is told of messages, and nothing else.
-// ErrNotFound.
-func (s *Store) SetAlerts(ctx context.Context, id threading.ID, alerts threading.Alerts) error {
-	return s.c.commit(ctx, func(t *tx) error {
-		return changed(t.exec("UPDATE members SET alerts = ? WHERE id = ? AND handle IS NOT NULL", alerts, id))
+		if err := changed(t.exec("UPDATE members SET name = ?, status = ?, alerts = ?, digest_at = ?, timezone = ? WHERE id = ? AND handle IS NOT NULL",
+			m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, m.ID)); err != nil {
+			return err
+		}
+		if m.Alerts == threading.AlertsNever && plan.Alerts != m.Alerts {
+			if err := t.endThreadAlerts(m.ID, now); err != nil {
+				return err
+			}
+		}
+		return t.replan(m.ID, plan, now)
 	})
 }
 
 // erased are the tables that hold what is a member's own.
-var erased = []string{"addresses", "credentials", "entries", "tombstones", "items", "mailboxes", "client_ids", "queue", "held", "address_requests", "blocks", "mutes", "sessions", "signin_links", "index_blocks", "index_slices", "annotations", "member_state"}
+var erased = []string{"addresses", "credentials", "entries", "tombstones", "items", "mailboxes", "client_ids", "queue", "held", "address_requests", "blocks", "mutes", "thread_alerts", "sessions", "signin_links", "index_blocks", "index_slices", "annotations", "member_state"}
 
 // RemoveMember erases a member's addresses, credentials, mailboxes, queue rows
 // and held messages. The row stays, without handle and name: threads refer to

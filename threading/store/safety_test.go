@@ -63,30 +63,6 @@ func TestBlock(t *testing.T) {
 	}
 }
 
-func TestMute(t *testing.T) {
-	x := newFixture(t)
-	tess, sam := x.member("tess"), x.member("sam")
-	first := x.file(x.start(sam, tess, "one"))[0]
-	x.do(x.Mute(x.ctx, tess.ID, first.ThreadID))
-	x.file(x.reply(first.ThreadID, sam, tess, "two"))
-	x.file(x.start(sam, tess, "another thread"))
-	q, err := x.Queue(x.ctx, 10)
-	if n := len(x.entries(x.mailbox(tess, "INBOX"))); err != nil || n != 3 || len(q) != 2 {
-		t.Errorf("%d messages, %d notifications, %v", n, len(q), err)
-	}
-	if muted, err := x.Muted(x.ctx, tess.ID, first.ThreadID); err != nil || !muted {
-		t.Errorf("muted: %v, %v", muted, err)
-	}
-	x.do(x.Unmute(x.ctx, tess.ID, first.ThreadID))
-	if muted, err := x.Muted(x.ctx, tess.ID, first.ThreadID); err != nil || muted {
-		t.Errorf("after unmuting: %v, %v", muted, err)
-	}
-	x.file(x.reply(first.ThreadID, sam, tess, "three"))
-	if q, _ := x.Queue(x.ctx, 10); len(q) != 3 {
-		t.Errorf("%d notifications after unmuting", len(q))
-	}
-}
-
 // Moving to Junk reports and mutes, and blocks nobody; moving back undoes it.
 func TestJunk(t *testing.T) {
 	x := newFixture(t)

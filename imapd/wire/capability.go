@@ -14,7 +14,7 @@ import (
 var memberCaps = []imap.Cap{
 	imap.CapIMAP4rev2, imap.CapIMAP4rev1, imap.CapSASLIR, imap.CapLiteralPlus, imap.CapID, imap.CapEnable, imap.CapIdle, imap.CapNamespace, imap.CapUnselect, imap.CapUIDPlus,
 	imap.CapESearch, imap.CapSearchRes, imap.CapMultiSearch, imap.CapWithin, imap.CapMove, imap.CapListExtended, imap.CapListStatus, imap.CapStatusSize, imap.CapSpecialUse,
-	imap.CapCreateSpecialUse, imap.CapChildren, imap.CapBinary, imap.CapCondStore, imap.CapQResync, imap.CapSort, imap.CapSortDisplay, imap.CapESort, capPartial,
+	imap.CapCreateSpecialUse, capXList, imap.CapChildren, imap.CapBinary, imap.CapCondStore, imap.CapQResync, imap.CapSort, imap.CapSortDisplay, imap.CapESort, capPartial,
 	"THREAD=REFERENCES", capThreadRefs, "THREAD=ORDEREDSUBJECT", imap.CapObjectID, imap.CapPreview, imap.CapSaveDate, imap.CapAppendLimit, imap.CapMultiAppend, imap.CapReplace,
 	imap.CapQuota, capQuotaRes, imap.CapMetadata, imap.CapNotify, capCompress, imap.CapUTF8Accept, imap.CapInProgress,
 }

@@ -69,7 +69,7 @@ func init() {
 		"UNSUBSCRIBE":  {member, "", pollAll, func(c *conn) (done, error) { return c.subscribe(false) }},
 		"LIST":         {member, "", pollAll, (*conn).list},
 		"LSUB":         {member, "", pollAll, (*conn).lsub},
-		"XLIST":        {member, "", pollAll, (*conn).xlist},
+		"XLIST":        {member, capXList, pollAll, (*conn).xlist},
 		"NAMESPACE":    {member, imap.CapNamespace, pollAll, (*conn).namespace},
 		"STATUS":       {member, "", pollAll, (*conn).statusCommand},
 		"APPEND":       {member, "", pollAll, (*conn).append},

@@ -191,16 +191,20 @@ func TestConnectionsAreLimited(t *testing.T) {
 	h.dial()
 }
 
-// What is typed after IDLE instead of DONE ends it, and the next command works.
+// What is sent after IDLE instead of DONE ends it and is a command of its own, and
+// the next command works.
 func TestIdleThatEndsBadly(t *testing.T) {
 	h := newHouse(t)
 	p := h.signIn("INBOX")
 	for range 50 {
 		h.say(p, "a IDLE", "+")
-		h.say(p, "NONSENSE", "a BAD")
+		h.say(p, "NONSENSE", "a OK")
+		h.hear(p, "NONSENSE BAD")
 		h.say(p, "a NOOP", "a OK")
-		h.say(p, "a IDLE\r\nNONSENSE\r\na UID FETCH 1:* FLAGS", "a BAD")
-		h.hear(p, "a OK")
+		h.say(p, "a IDLE\r\n\r\nb UID FETCH 1:* FLAGS\r\nc NOOP", "a OK")
+		h.hear(p, "b OK")
+		h.hear(p, "c OK")
+		h.say(p, "a IDLE\r\n\r\nDone", "a OK")
 	}
 }
 

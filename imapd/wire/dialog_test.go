@@ -120,7 +120,7 @@ var changing = regexp.MustCompile(`((?:MAILBOXID|EMAILID|THREADID) \(|UIDVALIDIT
 // rewrite runs the dialog and puts in place of a block of answers what came
 // until the tagged one, or as many lines as there were if it has none.
 func (d *dialog) rewrite(lines []string) (out []string) {
-	tagged := regexp.MustCompile(`^S\w*: \w+ (OK|NO|BAD)`)
+	tagged := regexp.MustCompile(`^S\w*: [\w.]+ (OK|NO|BAD)`)
 	for i := 0; i < len(lines); {
 		if !strings.HasPrefix(lines[i], "S") {
 			d.line(i+1, lines[i])

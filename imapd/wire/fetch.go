@@ -128,8 +128,9 @@ func (c *conn) fetchItem(f *fetching, name string) {
 		o.BinarySection = append(o.BinarySection, &imap.FetchItemBinarySection{Part: part, Peek: name == "BINARY.PEEK", Partial: c.octets()})
 	case "BINARY.SIZE":
 		o.BinarySectionSize = append(o.BinarySectionSize, &imap.FetchItemBinarySectionSize{Part: c.binaryPart()})
-	case "RFC822", "RFC822.HEADER", "RFC822.TEXT":
-		s := &imap.FetchItemBodySection{Specifier: map[string]imap.PartSpecifier{"RFC822.HEADER": imap.PartSpecifierHeader, "RFC822.TEXT": imap.PartSpecifierText}[name], Peek: name == "RFC822.HEADER"}
+	case "RFC822", "RFC822.HEADER", "RFC822.TEXT", "RFC822.PEEK", "RFC822.TEXT.PEEK": // PEEK: RFC 1730 section 6.4.5; Outlook still asks so
+		name, peek := strings.CutSuffix(name, ".PEEK")
+		s := &imap.FetchItemBodySection{Specifier: map[string]imap.PartSpecifier{"RFC822.HEADER": imap.PartSpecifierHeader, "RFC822.TEXT": imap.PartSpecifierText}[name], Peek: peek || name == "RFC822.HEADER"}
 		f.old[s] = name
 		o.BodySection = append(o.BodySection, s)
 	default:

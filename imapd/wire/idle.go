@@ -41,7 +41,7 @@ func (c *conn) idle() (done, error) {
 	}
 	// The watcher holds the connection while it tells; this only waits for DONE.
 	c.mu.Unlock()
-	line, err := c.readDone()
+	err := c.readDone()
 	c.idling.Store(false)
 	close(stop)
 	<-stopped
@@ -52,19 +52,29 @@ func (c *conn) idle() (done, error) {
 	case err != nil:
 		c.r.fail(err)
 		return done{}, err
-	case !strings.EqualFold(line, "DONE"):
-		return done{}, syntaxError("IDLE ends with DONE.")
 	}
 	return done{}, nil
 }
 
-// readDone reads the line that ends IDLE.
-func (c *conn) readDone() (string, error) {
-	_ = c.net.SetReadDeadline(time.Now().Add(silence))
-	c.r.begin(1024)
-	line := c.r.run(func(b byte) bool { return b != '\r' && b != '\n' })
-	c.r.end()
-	return line, c.r.err
+// readDone reads the line that ends IDLE. Apple Mail sends empty lines here too,
+// and may lose count and send a command where DONE belongs: that ends IDLE as
+// well, and is left for its turn.
+func (c *conn) readDone() error {
+	for {
+		_ = c.net.SetReadDeadline(time.Now().Add(silence))
+		c.r.begin(1024)
+		if c.r.atEnd() && c.r.err == nil {
+			c.r.end()
+			continue
+		}
+		if p, err := c.r.b.Peek(len("DONE")); err == nil && strings.EqualFold(string(p), "DONE") {
+			c.r.run(func(b byte) bool { return b != '\r' && b != '\n' })
+			c.r.end()
+		} else if err != nil {
+			c.r.fail(err)
+		}
+		return c.r.err
+	}
 }
 
 // watch calls push whenever something may have happened, with the connection

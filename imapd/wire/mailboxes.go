@@ -7,6 +7,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/stagedoor/stagedoor/imapd"
+	"github.com/stagedoor/stagedoor/threading"
 )
 
 // create answers CREATE, with a special use (RFC 6154 section 3).
@@ -176,7 +177,8 @@ func (c *conn) lsub() (done, error) {
 	return done{}, c.writeList("LSUB", &l)
 }
 
-// xlist answers XLIST, which clients of before RFC 6154 use.
+// xlist answers XLIST, which clients of before RFC 6154 use; some versions of
+// Outlook find the folders for Sent, Trash and the like in no other way.
 func (c *conn) xlist() (done, error) {
 	var l listing
 	c.r.sp()
@@ -198,8 +200,11 @@ func (c *conn) writeList(name string, l *listing) error {
 	for i := range found {
 		d := &found[i]
 		attrs := d.Attrs
-		if name == "LSUB" {
+		switch name {
+		case "LSUB":
 			attrs = lsubAttrs(attrs, d.ChildInfo != nil && d.ChildInfo.Subscribed)
+		case "XLIST":
+			attrs = xlistAttrs(attrs, d.Mailbox)
 		}
 		c.w.text("* ", name, " ").attrs(attrs).text(" ")
 		if d.Delim == 0 {
@@ -230,6 +235,21 @@ func lsubAttrs(attrs []imap.MailboxAttr, below bool) []imap.MailboxAttr {
 	attrs = slices.DeleteFunc(slices.Clone(attrs), func(a imap.MailboxAttr) bool { return a == imap.MailboxAttrSubscribed })
 	if below && !subscribed {
 		attrs = append(attrs, imap.MailboxAttrNoSelect)
+	}
+	return attrs
+}
+
+// xlistAttrs are the attributes by the names that they had before RFC 6154, beside
+// the present ones.
+func xlistAttrs(attrs []imap.MailboxAttr, mailbox string) []imap.MailboxAttr {
+	attrs = slices.Clone(attrs)
+	switch {
+	case mailbox == threading.Inbox:
+		attrs = append(attrs, "\\Inbox")
+	case slices.Contains(attrs, imap.MailboxAttrJunk):
+		attrs = append(attrs, "\\Spam")
+	case slices.Contains(attrs, imap.MailboxAttrAll):
+		attrs = append(attrs, "\\AllMail")
 	}
 	return attrs
 }

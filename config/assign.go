@@ -74,7 +74,7 @@ func (a *assignment) value(key string, value any, field reflect.Value) {
 				a.problem(key, "%s", err)
 			}
 		default:
-			a.problem(key, "must be a string, such as \"25MB\", not %s", typeName(value))
+			a.problem(key, "must be a string, such as %s, not %s", quote(fmt.Sprint(field.Interface())), typeName(value))
 		}
 		return
 	}
@@ -97,6 +97,8 @@ func (a *assignment) value(key string, value any, field reflect.Value) {
 			return
 		}
 		a.problem(key, "must be a whole number, without quotes, not %s", typeName(value))
+	case reflect.Map:
+		a.strings(key, value, field)
 	case reflect.Slice:
 		list, ok := stringList(value)
 		if ok {
@@ -105,6 +107,29 @@ func (a *assignment) value(key string, value any, field reflect.Value) {
 		}
 		a.problem(key, "must be a list of strings, such as [\"127.0.0.1:2525\"], not %s", typeName(value))
 	}
+}
+
+// strings assigns a table whose keys are a person's to choose.
+func (a *assignment) strings(key string, value any, field reflect.Value) {
+	table, ok := value.(map[string]any)
+	if !ok {
+		a.problem(key, "must be a table, such as { \"example.com\" = \"smtp://host:25\" }, not %s", typeName(value))
+		return
+	}
+	m := map[string]string{}
+	for name, value := range table {
+		text, ok := value.(string)
+		switch value.(type) {
+		case map[string]any:
+			a.problem(join(key, name), "has a dot outside of quotes: write the domain in double quotes, such as \"example.com\" = \"smtp://host:25\"")
+		default:
+			if !ok {
+				a.problem(join(key, name), "must be a string in double quotes, not %s", typeName(value))
+			}
+		}
+		m[name] = text
+	}
+	field.Set(reflect.ValueOf(m))
 }
 
 // stringList returns a TOML array's strings.

@@ -250,12 +250,10 @@ func (c *checker) tls() {
 	}
 }
 
+// outbound checks what mail is signed by and what is asked on its way; what
+// [outbound] says stands in outbound.go.
 func (c *checker) outbound() {
-	if c.Outbound.Smarthost != "" {
-		c.smarthost()
-	} else if c.Outbound.SmarthostPasswordFile != "" {
-		c.problem("outbound.smarthost_password_file", "is of no use without outbound.smarthost")
-	}
+	c.sending()
 	if !isHostName(c.DKIM.Selector + "-9999-ed") { // what rotations add
 		c.problem("dkim.selector", "%q can't be part of a DNS name: use lower-case letters, digits and hyphens, 55 at most", c.DKIM.Selector)
 	}
@@ -268,34 +266,6 @@ func (c *checker) outbound() {
 		if ip, err := netip.ParseAddr(address); err != nil || !ip.IsGlobalUnicast() || ip.Zone() != "" {
 			c.problem("dns.addresses", "%q is not a public IP address, such as \"192.0.2.25\" or \"2001:db8::25\"", address)
 		}
-	}
-}
-
-// smarthost checks outbound.smarthost.
-func (c *checker) smarthost() {
-	const key = "outbound.smarthost"
-	u, err := url.Parse(c.Outbound.Smarthost)
-	if err != nil { // its text would repeat what may hold a password
-		c.problem(key, "is not a URL: write one such as \"smtp://host:25\" or \"smtps://user@host:465\"")
-		return
-	}
-	_, hasPassword := u.User.Password()
-	_, portErr := strconv.ParseUint(u.Port(), 10, 16)
-	switch {
-	case u.Scheme != "smtp" && u.Scheme != "smtps":
-		c.problem(key, "must begin with smtp:// (STARTTLS where offered) or smtps:// (TLS from the first octet)")
-	case u.Hostname() == "":
-		c.problem(key, "names no host: write one such as \"smtp://host:25\"")
-	case u.Port() != "" && portErr != nil:
-		c.problem(key, "the port must be a number up to 65535")
-	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		c.problem(key, "must end with the host and port")
-	case hasPassword:
-		c.problem(key, "holds a password: write it to a file (mode 0600) and name that in outbound.smarthost_password_file")
-	case u.User.Username() != "" && c.Outbound.SmarthostPasswordFile == "":
-		c.problem(key, "names a user: set outbound.smarthost_password_file as well")
-	case u.User.Username() == "" && c.Outbound.SmarthostPasswordFile != "":
-		c.problem("outbound.smarthost_password_file", "is of no use while outbound.smarthost names no user (smtps://user@host:465)")
 	}
 }
 

@@ -101,8 +101,18 @@ type TLS struct {
 
 // Outbound is [outbound].
 type Outbound struct {
-	Smarthost             string `toml:"smarthost" doc:"smtp://host:25 or smtps://user@host:465: all mail goes there. Empty: to each domain's MX."`
-	SmarthostPasswordFile string `toml:"smarthost_password_file" doc:"A file (mode 0600) with the password of the smarthost's user."`
+	Smarthost             string            `toml:"smarthost" doc:"smtp://host:25, smtps://user@host:465, lmtp://host:24 or lmtp:unix:PATH: all mail goes there. smtp uses STARTTLS where it is offered, smtps TLS from the first octet; with a user, or with smtps, the certificate must be valid for host. Empty: to each domain's MX."`
+	SmarthostPasswordFile string            `toml:"smarthost_password_file" doc:"A file (mode 0600) with the password of the smarthost's user."`
+	Routes                map[string]string `toml:"routes" doc:"The mail of these domains goes elsewhere: { \"example.com\" = \"smtp://host:25\" }, with servers written as for smarthost, or \"mx\" for the domain's MX although there is a smarthost. \"*.example.com\" stands for all names below example.com; the longest name that fits counts."`
+	RoutePasswordFiles    map[string]string `toml:"route_password_files" doc:"For routes that name a user: files (mode 0600) with the passwords, { \"example.com\" = \"/etc/stagedoor/example.password\" }."`
+	SourceAddresses       []string          `toml:"source_addresses" doc:"The IP addresses of this machine that mail leaves from: one IPv4, one IPv6, or one of them, and then only servers of that kind are reached. They are what PTR and SPF are about. Empty: the system chooses."`
+	Pause                 bool              `toml:"pause" live:"value" doc:"true: nothing is sent. Messages are filed as ever and wait in the queue."`
+	MaxAge                Duration          `toml:"max_age" doc:"How long delivery is tried, 1h to 30d. Then the notification is given up, which is logged and recorded; the message stays in its mailbox (RFC 5321 section 4.5.4.1)."`
+	Connections           int               `toml:"connections" doc:"Deliveries at the same time, 1 to 1000."`
+	ConnectionsPerDomain  int               `toml:"connections_per_domain" doc:"Of these, to one domain's MX, 1 to 1000."`
+	RatePerDomain         int               `toml:"rate_per_domain" doc:"Messages a minute to one domain's MX, 0 to 1000000. 0: no bound."`
+	SmarthostConnections  int               `toml:"smarthost_connections" doc:"Deliveries at the same time to the smarthost, and to each server in routes, 1 to 1000."`
+	SmarthostRate         int               `toml:"smarthost_rate" doc:"Messages a minute to the smarthost, and to each server in routes, 0 to 1000000. 0: no bound."`
 }
 
 // DKIM is [dkim].

@@ -145,6 +145,21 @@ func TestErrorsNameTheLineAndSayWhatToDo(t *testing.T) {
 		{"smarthost with password", "domain = \"x.example\"\n[outbound]\nsmarthost = \"smtps://u:hunter2@h.example\"\n", []string{"relay.toml:3: outbound.smarthost: holds a password … smarthost_password_file"}},
 		{"smarthost user alone", "domain = \"x.example\"\n[outbound]\nsmarthost = \"smtps://u@h.example\"\n", []string{"relay.toml:3: outbound.smarthost: names a user … "}},
 		{"smarthost password alone", "domain = \"x.example\"\n[outbound]\nsmarthost_password_file = \"x\"\n", []string{"relay.toml:3: outbound.smarthost_password_file: is of no use … "}},
+		{"servers", "domain = \"x.example\"\n[outbound.routes]\n\"a.example\" = \"smtp://h:99999\"\n\"b.example\" = \"lmtp:unix:dovecot\"\n\"c.example\" = \"lmtp://h:25\"\n\"d.example\" = \"smtp://u:hunter2@h\"\n\"e_e\" = \"mx\"\n\"*.x.example\" = \"mx\"\n\"f.example\" = \"smtps://u@h\"\nf.g = \"mx\"\n\"h.example\" = 25\n", []string{
+			"relay.toml:3: outbound.routes.a.example: … port must be", "relay.toml:4: outbound.routes.b.example: must name the socket … dovecot/lmtp", "relay.toml:5: outbound.routes.c.example: … RFC 2033",
+			"relay.toml:6: outbound.routes.d.example: holds a password … outbound.route_password_files", "relay.toml:7: outbound.routes.e_e: … not a host name", "relay.toml:8: outbound.routes.*.x.example: … own domain",
+			"relay.toml:9: outbound.routes.f.example: names a user … route_password_files", "relay.toml:10: outbound.routes.f: has a dot … double quotes", "relay.toml:11: outbound.routes.h.example: must be a string … not a number",
+		}},
+		{"routes as a string", "domain = \"x.example\"\n[outbound]\nroutes = \"smtp://h\"\n", []string{"relay.toml:3: outbound.routes: must be a table … not a string"}},
+		{"passwords without a route", "domain = \"x.example\"\n[outbound]\nroutes = { \"a.example\" = \"mx\" }\nroute_password_files = { \"a.example\" = \"/x\", \"b.example\" = \"/x\" }\n", []string{
+			"relay.toml:4: outbound.route_password_files.a.example: is of no use … MX", "relay.toml:4: outbound.route_password_files.b.example: is of no use … outbound.routes has no",
+		}},
+		{"outbound bounds", "domain = \"x.example\"\n[outbound]\nmax_age = \"10m\"\nconnections = 0\nrate_per_domain = -1\nsource_addresses = [\"0.0.0.0\"]\n", []string{
+			"relay.toml:3: outbound.max_age: 10m is outside 1h to 30d", "relay.toml:4: outbound.connections: 0 is outside 1 to 1000", "relay.toml:5: outbound.rate_per_domain: -1 is outside 0 to", "relay.toml:6: outbound.source_addresses: … of this machine",
+		}},
+		{"max_age text", "domain = \"x.example\"\n[outbound]\nmax_age = true\npause = 1\nsource_addresses = [\"192.0.2.1\", \"192.0.2.2\"]\n", []string{
+			"relay.toml:3: outbound.max_age: must be a string, such as \"5d\", not true", "relay.toml:4: outbound.pause: must be true or false", "relay.toml:5: outbound.source_addresses: must hold one IPv4 and one IPv6",
+		}},
 		{"selector and resolver", "domain = \"x.example\"\n[dkim]\nselector = \"a_b\"\n[dns]\nresolver = \"ns.example:53\"\n", []string{"relay.toml:3: dkim.selector: … ", "relay.toml:5: dns.resolver: … IP:port"}},
 		{"public addresses", "domain = \"x.example\"\n[dns]\naddresses = [\"192.0.2.25\", \"mx.example\", \"127.0.0.1\"]\n", []string{"relay.toml:3: dns.addresses: \"mx.example\" … ", "relay.toml:3: dns.addresses: \"127.0.0.1\" … "}},
 		{"limits", "domain = \"x.example\"\n[limits]\nmax_recipients = 0\nconnections = -1\n", []string{"relay.toml:3: limits.max_recipients: 0 is outside 1 to 1000 … ", "relay.toml:4: limits.connections: … "}},
@@ -176,6 +191,8 @@ func TestAccepted(t *testing.T) {
 		"acme":      "[tls]\nacme_email = \"ops@notx.example\"",
 		"operator":  "operator = \"Ops@notx.example\"",
 		"smarthost": "[outbound]\nsmarthost = \"smtps://user@host.example:465\"\nsmarthost_password_file = \"/x\"",
+		"routes":    "[outbound.routes]\n\"Bücher.example\" = \"lmtp:unix:/run/dovecot/lmtp\"\n\"*.b.example\" = \"mx\"\n\"c.example\" = \"lmtp://host\"\n[outbound.route_password_files]\n",
+		"sources":   "[outbound]\nsource_addresses = [\"192.0.2.1\", \"2001:db8::1\"]\nmax_age = \"36h\"\npause = true",
 		"loopback":  "[imap]\nlisten = [\"127.0.0.1:0\", \"[::1]:0\", \"localhost:0\"]\nallow_insecure_auth = true",
 		"closed":    "[smtp]\nlisten = []\n[imap]\nlisten = []\nlisten_tls = []",
 		"100MB":     "[smtp]\nmax_message_size = \"100MB\"",

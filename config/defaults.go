@@ -4,6 +4,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Default returns the defaults, as relay.toml.example shows them. Only Domain
@@ -22,6 +23,10 @@ func Default() *Config {
 		HTTP:       HTTP{Listen: []string{"127.0.0.1:8080"}, ListenTLS: []string{}},
 		Metrics:    Metrics{Listen: []string{}},
 		TLS:        TLS{ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory"},
+		Outbound: Outbound{
+			Routes: map[string]string{}, RoutePasswordFiles: map[string]string{}, SourceAddresses: []string{}, MaxAge: Duration(5 * 24 * time.Hour),
+			Connections: 64, ConnectionsPerDomain: 5, RatePerDomain: 600, SmarthostConnections: 16,
+		},
 		DKIM:       DKIM{Selector: "stagedoor"},
 		SenderAuth: SenderAuth{Policy: PolicyAligned, ARCSealers: []string{}, HoldDays: 7},
 		DNS:        DNS{Addresses: []string{}},
@@ -81,6 +86,9 @@ func (c *Config) complete(base string) {
 		&c.Outbound.SmarthostPasswordFile, &c.DKIM.KeyFile,
 	} {
 		*path = under(*path)
+	}
+	for domain, file := range c.Outbound.RoutePasswordFiles {
+		c.Outbound.RoutePasswordFiles[domain] = under(file)
 	}
 	for _, list := range [][]string{c.LMTP.Listen, c.HTTP.Listen, c.Metrics.Listen} {
 		for i, address := range list {

@@ -34,6 +34,11 @@ func (c *Config) CheckFiles() error {
 			problems = append(problems, c.origin.problem(f.key, "%s", err))
 		}
 	}
+	for domain, path := range c.Outbound.RoutePasswordFiles {
+		if err := checkFile(path, 0o077); err != nil {
+			problems = append(problems, c.origin.problem("outbound.route_password_files."+domain, "%s", err))
+		}
+	}
 	for _, f := range []struct{ key, path string }{
 		{"storage.key_file", c.Storage.KeyFile}, {"dkim.key_file", c.DKIM.KeyFile},
 	} { // made on first start
@@ -96,6 +101,20 @@ func (c *Config) SmarthostPassword() (string, error) {
 	secret, err := readSecret(c.Outbound.SmarthostPasswordFile)
 	if err != nil {
 		return "", c.Problem("outbound.smarthost_password_file", "%s", err)
+	}
+	return secret, nil
+}
+
+// RoutePassword reads the file of outbound.route_password_files for a domain;
+// empty where no file is named.
+func (c *Config) RoutePassword(domain string) (string, error) {
+	path := c.Outbound.RoutePasswordFiles[domain]
+	if path == "" {
+		return "", nil
+	}
+	secret, err := readSecret(path)
+	if err != nil {
+		return "", c.Problem("outbound.route_password_files."+domain, "%s", err)
 	}
 	return secret, nil
 }

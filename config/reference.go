@@ -3,7 +3,9 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -64,6 +66,17 @@ func tomlValue(v reflect.Value) (kind, value string) {
 		return "size", quote(x.String())
 	case enum:
 		return strings.Join(x.values(), ", "), quote(v.String())
+	case Duration:
+		return "length of time", quote(x.String())
+	case map[string]string:
+		var pairs []string
+		for _, name := range slices.Sorted(maps.Keys(x)) {
+			pairs = append(pairs, quote(name)+" = "+quote(x[name]))
+		}
+		if pairs == nil {
+			return "table of strings", "{}"
+		}
+		return "table of strings", "{ " + strings.Join(pairs, ", ") + " }"
 	case []string:
 		quoted := make([]string, len(x))
 		for i, s := range x {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -107,7 +108,7 @@ func (d *daemon) wireQueue() error {
 	if d.dkim, err = dkimRing(d.cfg, d.log); err != nil {
 		return err
 	}
-	password, err := d.cfg.SmarthostPassword()
+	smarthost, routes, err := nextHops(d.cfg)
 	if err != nil {
 		return err
 	}
@@ -118,13 +119,45 @@ func (d *daemon) wireQueue() error {
 	d.queue, err = outbound.New(outbound.Options{
 		Store: d.open.Store, Renderer: renderer,
 		Domain: d.cfg.Domain, Hostname: d.cfg.Hostname, Operator: d.cfg.Operator, Signer: d.dkim.Signer(),
-		Smarthost: d.cfg.Outbound.Smarthost, SmarthostPassword: password, Resolver: d.cfg.DNS.Resolver,
+		Smarthost: smarthost, Routes: routes, SourceAddresses: addresses(d.cfg.Outbound.SourceAddresses), Resolver: d.cfg.DNS.Resolver,
+		Workers:   d.cfg.Outbound.Connections,
+		PerDomain: outbound.Bounds{Connections: d.cfg.Outbound.ConnectionsPerDomain, Rate: d.cfg.Outbound.RatePerDomain},
+		PerServer: outbound.Bounds{Connections: d.cfg.Outbound.SmarthostConnections, Rate: d.cfg.Outbound.SmarthostRate},
+		MaxAge:    time.Duration(d.cfg.Outbound.MaxAge), Paused: d.cfg.Outbound.Pause,
 		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Observe: d.metrics.Delivery, AddressFailed: d.pipeline.AddressFailed, Logger: d.log,
 	})
 	if err != nil {
-		return d.cfg.Problem("outbound.smarthost", "%s", err)
+		return d.cfg.Problem("outbound", "%s", err)
 	}
 	return nil
+}
+
+// nextHops reads the servers that mail is handed to, with their passwords.
+func nextHops(c *config.Config) (smarthost outbound.Route, routes map[string]outbound.Route, err error) {
+	smarthost.URL = c.Outbound.Smarthost
+	if smarthost.Password, err = c.SmarthostPassword(); err != nil {
+		return smarthost, nil, err
+	}
+	routes = map[string]outbound.Route{}
+	for domain, url := range c.Outbound.Routes {
+		password, err := c.RoutePassword(domain)
+		if err != nil {
+			return smarthost, nil, err
+		}
+		routes[domain] = outbound.Route{URL: url, Password: password}
+	}
+	return smarthost, routes, nil
+}
+
+// addresses reads IP addresses that package config has checked.
+func addresses(texts []string) []netip.Addr {
+	var list []netip.Addr
+	for _, text := range texts {
+		if ip, err := netip.ParseAddr(text); err == nil {
+			list = append(list, ip)
+		}
+	}
+	return list
 }
 
 // wireDoors makes the servers.
@@ -177,6 +210,7 @@ func (d *daemon) wireDoors() error {
 		}, Brand: c.Brand, BaseURL: c.HTTP.BaseURL, SupportURL: c.SupportURL, SafetyURL: c.SafetyURL, Logger: d.log,
 	})
 	d.metrics.WatchQueue(d.open.QueueState)
+	d.metrics.WatchPause(d.queue.Paused)
 	d.metrics.WatchCertificates(d.certs.Expiry)
 	d.metrics.WatchIMAP(d.imap.Connections, sessions.SignedIn)
 	d.metricsWeb = metrics.NewServer(d.metrics, d.log)
@@ -318,8 +352,12 @@ func (d *daemon) await(ctx context.Context) {
 
 // reload reads the certificate files again, asks again for what ACME did not
 // give, and looks whether new DKIM keys are in DNS. On an error the old
-// certificate stays.
-func (d *daemon) reload() error {
+// certificate stays, and the queue goes on as before.
+func (d *daemon) reload(after *config.Config) error {
 	d.dkim.Wake()
-	return d.certs.Reload()
+	if err := d.certs.Reload(); err != nil {
+		return err
+	}
+	d.queue.Pause(after.Outbound.Pause)
+	return nil
 }

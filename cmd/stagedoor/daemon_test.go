@@ -242,13 +242,13 @@ func TestReloadTakesTheNewCertificate(t *testing.T) {
 		}
 	}
 	install("new.test")
-	if err := d.reload(); err != nil {
+	if err := d.reload(d.cfg); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "cert.pem"), []byte("not a certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.reload(); err == nil {
+	if err := d.reload(d.cfg); err == nil {
 		t.Error("a broken certificate is loaded")
 	}
 	for _, address := range []string{d.bound.imapTLS[0], d.bound.submissionTLS[0]} {

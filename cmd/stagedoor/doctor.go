@@ -68,7 +68,7 @@ func (s *site) examine(ctx context.Context, cfg *config.Config, ips []string) ([
 	o := doctor.Options{
 		Domain: cfg.Domain, Hostname: cfg.Hostname, Doors: doors(cfg), BaseURL: cfg.HTTP.BaseURL, SelfSigned: cfg.TLS.CertFile == "" && cfg.TLS.ACMEEmail == "",
 		ACME:     cfg.TLS.ACMEEmail != "",
-		Resolver: cfg.DNS.Resolver, Blocklists: dns.Blocklists, Smarthost: cfg.Outbound.Smarthost, Operator: cfg.Operator,
+		Resolver: cfg.DNS.Resolver, Blocklists: dns.Blocklists, Smarthost: cfg.Outbound.Smarthost, Paused: cfg.Outbound.Pause, Operator: cfg.Operator,
 		Dirs: []string{filepath.Dir(cfg.Storage.Path()), cfg.Storage.TempDir},
 	}
 	if cfg.TLS.ACMEEmail != "" {

@@ -29,6 +29,22 @@ type deliveryJSON struct {
 	DueAt     *time.Time `json:"due_at"`
 	UnderWay  bool       `json:"under_way"`
 	LastError string     `json:"last_error"`
+	// State is "under way", "paused" (by outbound.pause), "due" (it waits for a
+	// worker) or "waiting" (until DueAt, because of LastError).
+	State string `json:"state"`
+}
+
+// state says why a row is still in the queue.
+func state(d store.Delivery, paused bool, now time.Time) string {
+	switch {
+	case d.LeasedTill.After(now):
+		return "under way"
+	case paused:
+		return "paused"
+	case d.DueAt.After(now):
+		return "waiting"
+	}
+	return "due"
 }
 
 func newQueueListCommand(s *site) *cobra.Command {
@@ -39,6 +55,7 @@ func newQueueListCommand(s *site) *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("list the queue: %w", err)
 		}
+		now, paused := time.Now(), o.Outbound.Pause
 		handles := handles{o: o}
 		list := []deliveryJSON{}
 		for _, d := range rows {
@@ -48,7 +65,8 @@ func newQueueListCommand(s *site) *cobra.Command {
 			}
 			entry := deliveryJSON{
 				ID: o.keys.Token(seal.TokenBounce, d.ID), Kind: string(d.Kind), Member: handle, Attempts: d.Attempts,
-				CreatedAt: orNull(d.CreatedAt), DueAt: orNull(d.DueAt), UnderWay: d.LeasedTill.After(time.Now()), LastError: d.LastError,
+				CreatedAt: orNull(d.CreatedAt), DueAt: orNull(d.DueAt), UnderWay: d.LeasedTill.After(now), LastError: d.LastError,
+				State: state(d, paused, now),
 			}
 			if d.ThreadID != 0 {
 				entry.Thread = o.keys.Token(seal.TokenThread, d.ThreadID)
@@ -56,13 +74,20 @@ func newQueueListCommand(s *site) *cobra.Command {
 			list = append(list, entry)
 		}
 		return show(cmd, list, func(w io.Writer) {
-			row(w, "ID", "KIND", "MEMBER", "QUEUED", "TRIES", "NEXT TRY", "LAST ERROR")
+			if paused && len(list) > 0 {
+				fmt.Fprintln(w, "Nothing is sent: outbound.pause is set.")
+			}
+			row(w, "ID", "KIND", "MEMBER", "QUEUED", "TRIES", "NEXT TRY", "WHY IT WAITS")
 			for i, d := range list {
-				next := when(rows[i].DueAt)
-				if d.UnderWay {
-					next = "under way"
+				next := d.State
+				if next == "waiting" {
+					next = when(rows[i].DueAt)
 				}
-				row(w, d.ID, d.Kind, d.Member, when(rows[i].CreatedAt), d.Attempts, next, d.LastError)
+				why := d.LastError
+				if why == "" && d.State == "due" {
+					why = "nobody has taken it yet"
+				}
+				row(w, d.ID, d.Kind, d.Member, when(rows[i].CreatedAt), d.Attempts, next, why)
 			}
 		})
 	})

@@ -133,7 +133,7 @@ func reload(s *site, d *daemon, level *slog.LevelVar, log *slog.Logger) {
 		err = after.CheckFiles()
 	}
 	if err == nil {
-		err = d.reload()
+		err = d.reload(after)
 	}
 	if err != nil {
 		log.Error("reload failed; going on as before", "error", err)

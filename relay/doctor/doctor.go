@@ -71,9 +71,10 @@ type Options struct {
 	// NameServerPort is where the zone's own servers are asked; empty: 53.
 	NameServerPort string
 
-	Dirs  []string                                        // that are written to
-	Queue func(context.Context) (store.QueueState, error) // nil: there is no database
-	Now   func() time.Time                                // nil: time.Now
+	Dirs   []string                                        // that are written to
+	Paused bool                                            // outbound.pause
+	Queue  func(context.Context) (store.QueueState, error) // nil: there is no database
+	Now    func() time.Time                                // nil: time.Now
 }
 
 // checkTime bounds one check.

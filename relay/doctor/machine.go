@@ -68,6 +68,8 @@ func (d *doctor) queue(ctx context.Context) []Finding {
 	age, overdue := d.Now().Sub(q.Oldest), d.Now().Sub(q.Due)
 	const list = "stagedoor queue list shows why each waits"
 	switch {
+	case d.Paused:
+		return one(check, Warning, fmt.Sprintf("nothing is sent: outbound.pause is set; %d wait", q.Rows), "set it to false and reload the daemon when mail may go")
 	case q.Rows == 0:
 		return one(check, OK, "empty", "")
 	case overdue > queueOverdue:

@@ -67,10 +67,16 @@ func (d *doctor) wayOut(ctx context.Context) []Finding {
 	const check = "way out"
 	var host, port, who, todo string
 	implicit := false
+	const smarthost = "is outbound.smarthost right, and does it run?"
 	switch u, _ := url.Parse(d.Smarthost); {
+	case strings.HasPrefix(d.Smarthost, lmtpSocket):
+		if err := d.greeting(ctx, "unix", strings.TrimPrefix(d.Smarthost, lmtpSocket), "", false); err != nil {
+			return one(check, Failed, "the smarthost does not answer on its socket: "+reason(err), smarthost)
+		}
+		return one(check, OK, "the smarthost answers on its socket", "")
 	case d.Smarthost != "":
 		implicit = u.Scheme == "smtps"
-		host, port, who, todo = u.Hostname(), or(u.Port(), map[bool]string{false: "25", true: "465"}[implicit]), "the smarthost", "is outbound.smarthost right, and does it run?"
+		host, port, who, todo = u.Hostname(), or(u.Port(), map[string]string{"smtp": "25", "smtps": "465", "lmtp": "24"}[u.Scheme]), "the smarthost", smarthost
 	case d.Operator == "":
 		return one(check, Skipped, "there is no operator, with whose mail server it could be tried", "set operator")
 	default:
@@ -81,7 +87,7 @@ func (d *doctor) wayOut(ctx context.Context) []Finding {
 			host = strings.TrimSuffix(mx[0].Host, ".")
 		}
 	}
-	if err := d.greeting(ctx, host, port, implicit); err != nil {
+	if err := d.greeting(ctx, "tcp", net.JoinHostPort(host, port), host, implicit); err != nil {
 		return one(check, Failed, fmt.Sprintf("%s does not answer on port %s: %s", who, port, reason(err)), todo)
 	}
 	return one(check, OK, fmt.Sprintf("%s answers on port %s", who, port), "")
@@ -94,11 +100,14 @@ func (d *doctor) resolverOrDefault() *net.Resolver {
 	return net.DefaultResolver
 }
 
+// lmtpSocket is what a smarthost begins with that listens on a Unix socket.
+const lmtpSocket = "lmtp:unix:"
+
 // greeting connects, reads the greeting and takes leave.
-func (d *doctor) greeting(ctx context.Context, host, port string, implicit bool) error {
+func (d *doctor) greeting(ctx context.Context, network, address, host string, implicit bool) error {
 	ctx, cancel := context.WithTimeout(ctx, doorTime)
 	defer cancel()
-	c, err := (&net.Dialer{Resolver: d.resolver()}).DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+	c, err := (&net.Dialer{Resolver: d.resolver()}).DialContext(ctx, network, address)
 	if err != nil {
 		return err
 	}

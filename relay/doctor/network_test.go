@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +163,18 @@ func TestWayOut(t *testing.T) {
 	bad := listenTo(t, newAuthority(t).issue(t, "mx.test", now, now), "554 go away")
 	_, port, _ := net.SplitHostPort(good)
 	_, badPort, _ := net.SplitHostPort(bad)
+	socket := filepath.Join(t.TempDir(), "lmtp")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			_, _ = c.Write([]byte("220 mx LMTP\r\n"))
+			_ = c.Close()
+		}
+	}()
 	const zone = "mail.test. 60 IN MX 10 mx.mail.test.\nmx.mail.test. 60 IN A 127.0.0.1\nplain.test. 60 IN A 127.0.0.1\n"
 	for _, c := range []struct {
 		name string
@@ -174,6 +187,8 @@ func TestWayOut(t *testing.T) {
 		{"no such domain", Options{Operator: "me@none.test", MXPort: port}, "FAIL the name can't be looked up"},
 		{"refused", Options{Operator: "me@mail.test", MXPort: badPort}, "FAIL it does not greet as a mail server does"},
 		{"the smarthost", Options{Smarthost: "smtp://" + good, Operator: "me@none.test"}, "ok the smarthost answers"},
+		{"a smarthost on a socket", Options{Smarthost: "lmtp:unix:" + socket}, "ok the smarthost answers on its socket"},
+		{"a socket that is none", Options{Smarthost: "lmtp:unix:" + socket + ".none"}, "FAIL the smarthost does not answer on its socket"},
 		{"TLS that is none", Options{Smarthost: "smtps://user@" + good}, "FAIL the smarthost does not answer"},
 	} {
 		c.o.Resolver = resolve(t, zone)

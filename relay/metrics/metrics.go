@@ -30,7 +30,7 @@ var (
 	stages   = []string{"recipient", "message"}
 	verdicts = []string{"accepted", "refused", "deferred"}
 	outcomes = []string{"filed", "duplicate", "held", "automatic", "bounce", "refused", "denied"}
-	classes  = []string{"delivered", "deferred", "refused", "expired"}
+	classes  = []string{"delivered", "deferred", "refused", "expired", "delayed"}
 )
 
 const other = "other"
@@ -71,7 +71,7 @@ func New(version string) *Metrics {
 			Name: "stagedoor_gate_stopped_total", Help: "Messages that were refused because an identifier of their writer was left after the rebuild: a fault to look into.",
 		}),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "stagedoor_deliveries_total", Help: "Tries to deliver mail to members' real addresses, by class.",
+			Name: "stagedoor_deliveries_total", Help: "Tries to deliver mail to members' real addresses, by class; delayed counts messages, once each, that were not delivered within four hours.",
 		}, []string{"class"}),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stagedoor_build_info", Help: "1; the label tells the version."}, []string{"version"})
@@ -144,6 +144,19 @@ func (m *Metrics) WatchCertificates(expiry func() time.Time) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "stagedoor_certificate_expiry_timestamp_seconds", Help: "When the first of the TLS certificates in use ends, in seconds since 1970.",
 	}, func() float64 { return float64(expiry().Unix()) }))
+}
+
+// WatchPause has outbound.pause looked at when the metrics are read. It is
+// called once.
+func (m *Metrics) WatchPause(paused func() bool) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "stagedoor_queue_paused", Help: "1: nothing is sent, because outbound.pause is set.",
+	}, func() float64 {
+		if paused() {
+			return 1
+		}
+		return 0
+	}))
 }
 
 // WatchQueue has the queue looked at when the metrics are read. It is called

@@ -29,7 +29,7 @@ func BenchmarkDeliver(b *testing.B) {
 				}
 				s.writeAll(to, text)
 			}
-			o := Options{Smarthost: "smtp://" + sink.addr(), Composing: c.composing, Logger: slog.New(slog.DiscardHandler)}
+			o := Options{Smarthost: Route{URL: "smtp://" + sink.addr()}, Composing: c.composing, Logger: slog.New(slog.DiscardHandler)}
 			if c.signed {
 				o.Signer = newRing(b).Signer()
 			}

@@ -21,13 +21,10 @@ import (
 type parcel struct {
 	row         store.Delivery
 	to          string // envelope recipient; secret
-	destination string // what it is bounded and pooled by; secret where it is a domain
+	destination string // see routes.destination; secret where it is a domain
 	member      threading.Member
 	address     threading.ID // of the member's; zero: it goes to nobody's registered address
 }
-
-// smarthostDestination stands for all domains where there is a smarthost.
-const smarthostDestination = "smarthost"
 
 // address finds out, at the time of sending, whether a row is still wanted and
 // by whom. A parcel without destination is not wanted.
@@ -85,10 +82,7 @@ func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failu
 	if err != nil {
 		return p, &failure{text: "5.1.3 the address is not valid", permanent: true}
 	}
-	p.to, p.destination = quoteLocal(local)+"@"+domain, domain
-	if q.smarthost != nil {
-		p.destination = smarthostDestination
-	}
+	p.to, p.destination = quoteLocal(local)+"@"+domain, q.routes.destination(domain)
 	return p, nil
 }
 
@@ -248,12 +242,24 @@ func (q *Queue) settle(row store.Delivery, f *failure) {
 	default:
 		q.o.Observe("deferred")
 		due := now.Add(backoff(row.Attempts - 1))
+		q.delayed(row, due, f.text)
 		if f.config {
 			log.Error("a delivery needs the operator's attention", "due", due)
 		} else {
 			log.Info("will be tried again", "due", due)
 		}
 		q.settler.add(verdict{row: row, due: due, reason: f.text})
+	}
+}
+
+// delayed tells, once, of a row that will be late: at the last try before it
+// has waited for Options.DelayAfter. Its sender is not told: the message is in
+// its mailbox.
+func (q *Queue) delayed(row store.Delivery, due time.Time, reason string) {
+	late := row.CreatedAt.Add(q.o.DelayAfter)
+	if now := q.o.Now(); now.Before(late) && !due.Before(late) {
+		q.o.Observe("delayed")
+		q.o.Logger.Warn("delayed: it is still tried", "row", row.ID, "kind", row.Kind, "attempts", row.Attempts, "reason", reason, "until", row.CreatedAt.Add(q.o.MaxAge))
 	}
 }
 
@@ -268,5 +274,7 @@ func (q *Queue) postpone(row store.Delivery, until time.Time, reason string) {
 	if due.Before(until) {
 		due = until
 	}
+	reason = "not tried, the destination is down: " + reason
+	q.delayed(row, due, reason)
 	q.settler.add(verdict{row: row, due: due, reason: reason})
 }

@@ -13,7 +13,7 @@ const (
 	maxParked = 256 // rows leased and not begun
 	// maxParkedShare bounds those of one destination, so that a large provider's
 	// backlog leaves room for the others.
-	maxParkedShare = 64
+	maxParkedShare = 128
 	worthwhile     = maxParked / 2         // rows for which a transaction is begun
 	minPause       = 20 * time.Millisecond // between two looks at a queue that is being filled
 	minLook        = 250 * time.Millisecond
@@ -58,6 +58,11 @@ func (d *dispatcher) run(ctx, work context.Context) {
 		case <-ctx.Done():
 		case f := <-d.finished:
 			d.finish(f)
+		case <-d.q.wake:
+			if d.q.Paused() {
+				d.giveBackParked()
+			}
+			d.look = true
 		case <-d.q.o.Store.QueueWake():
 			d.look = true
 		case <-timer.C:
@@ -73,10 +78,19 @@ func (d *dispatcher) pause() time.Duration {
 	now := d.q.o.Now()
 	until := d.nextLook
 	switch {
+	case d.q.Paused():
+		return maxLook
 	case d.look && d.room() < worthwhile:
 		until = now.Add(minPause) // room comes with what is finished and settled
 	case d.look:
 		until = d.lookedAt.Add(minPause)
+	}
+	if d.active < d.q.o.Workers {
+		for _, dest := range d.destinations { // those that wait for their rate only
+			if t := dest.allowed(); len(dest.parked) > 0 && dest.active < dest.limit && t.Before(until) {
+				until = t
+			}
+		}
 	}
 	return min(max(until.Sub(now), time.Millisecond), maxLook)
 }
@@ -89,7 +103,7 @@ func (d *dispatcher) room() int { return maxParked - d.parked - d.q.settler.unse
 func (d *dispatcher) fill(ctx context.Context) {
 	now := d.q.o.Now()
 	room := d.room()
-	if !d.look || room < worthwhile || now.Sub(d.lookedAt) < minPause {
+	if d.q.Paused() || !d.look || room < worthwhile || now.Sub(d.lookedAt) < minPause {
 		return
 	}
 	d.lookedAt = now
@@ -146,33 +160,36 @@ func (d *dispatcher) park(ctx context.Context, row store.Delivery) {
 	}
 	dest := d.destinations[p.destination]
 	if dest == nil {
-		dest = &destination{name: p.destination, limit: d.q.o.PerDestination}
+		bounds := d.q.bounds(p.destination)
+		dest = &destination{name: p.destination, bounds: bounds, limit: bounds.Connections}
 		d.destinations[p.destination] = dest
 	}
 	now := d.q.o.Now()
 	switch {
 	case now.Before(dest.downUntil):
 		d.q.postpone(row, dest.downUntil, dest.reason)
-	case len(dest.parked) >= d.share():
-		d.q.settler.add(verdict{row: row, due: dest.turn(now), untried: true})
+	case len(dest.parked) >= d.share(dest):
+		d.q.settler.add(verdict{row: row, due: dest.turn(now), untried: true, reason: "its turn has not come: the destination gets no more at the same time, or no more a minute"})
 	default:
 		dest.parked = append(dest.parked, p)
 		d.parked++
 	}
 }
 
-// share is how many rows of one destination may wait in memory.
-func (d *dispatcher) share() int {
-	if d.q.smarthost != nil {
+// share is how many rows of a destination may wait in memory. Where all mail
+// goes to one server there is nothing to leave room for.
+func (d *dispatcher) share(dest *destination) int {
+	if r := d.q.routes; r.smarthost != nil && len(r.domains) == 0 {
 		return maxParked
 	}
-	return maxParkedShare
+	return dest.share()
 }
 
 // start begins as many deliveries as the bounds allow.
 func (d *dispatcher) start(work context.Context) {
+	now := d.q.o.Now()
 	for _, dest := range d.destinations {
-		for d.active < d.q.o.Workers && dest.active < dest.limit && len(dest.parked) > 0 {
+		for d.active < d.q.o.Workers && dest.active < dest.limit && len(dest.parked) > 0 && !now.Before(dest.allowed()) {
 			p := dest.parked[0]
 			dest.parked = dest.parked[1:]
 			d.parked--
@@ -181,7 +198,7 @@ func (d *dispatcher) start(work context.Context) {
 				d.look = true
 				continue
 			}
-			dest.active++
+			dest.begin(now)
 			d.active++
 			go func() {
 				began := time.Now()
@@ -199,7 +216,7 @@ func (d *dispatcher) finish(f finish) {
 	dest.active--
 	now := d.q.o.Now()
 	if f.err == nil || !f.err.host {
-		dest.succeeded(f.took, d.q.o.PerDestination)
+		dest.succeeded(f.took)
 		return
 	}
 	if !dest.failed(now, f.err.text) {
@@ -230,14 +247,21 @@ func (d *dispatcher) giveBack(rows []store.Delivery) {
 	}
 }
 
-// drain gives back what is parked and waits for the deliveries under way: for
-// the grace first, then it ends them.
-func (d *dispatcher) drain(stop context.CancelFunc) {
+// giveBackParked releases all that wait in memory.
+func (d *dispatcher) giveBackParked() {
 	for _, dest := range d.destinations {
 		for _, p := range dest.parked {
 			d.giveBack([]store.Delivery{p.row})
 		}
+		dest.parked = nil
 	}
+	d.parked = 0
+}
+
+// drain gives back what is parked and waits for the deliveries under way: for
+// the grace first, then it ends them.
+func (d *dispatcher) drain(stop context.CancelFunc) {
+	d.giveBackParked()
 	grace := time.AfterFunc(d.q.o.Grace, stop)
 	defer grace.Stop()
 	for ; d.active > 0; d.active-- {

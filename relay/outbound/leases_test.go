@@ -14,7 +14,7 @@ func TestLeasesAreRenewed(t *testing.T) {
 		s.write(tess, "Hello\r\n")
 	}
 	const lease = time.Minute
-	q := s.queue(Options{Smarthost: "smtp://127.0.0.1:1", Lease: lease})
+	q := s.queue(Options{Smarthost: Route{URL: "smtp://127.0.0.1:1"}, Lease: lease})
 	rows, err := s.Lease(t.Context(), 2, lease)
 	if err != nil || len(rows) != 2 {
 		t.Fatal(rows, err)

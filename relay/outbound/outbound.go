@@ -1,6 +1,6 @@
 // Package outbound delivers the queue: it leases rows from the store, renders
-// and signs each message, and hands it to the smarthost or to the MX of the
-// recipient's domain.
+// and signs each message, and hands it to the MX of the recipient's domain, or
+// to the server that the configuration names for it: the smarthost or a route.
 //
 // # What it promises
 //
@@ -36,7 +36,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/stagedoor/stagedoor/relay/notify"
@@ -54,24 +56,29 @@ type Options struct {
 	Operator string          // real address that operator mail goes to; empty: it is dropped
 	Signer   *signing.Signer // nil: mail is not signed
 
-	Smarthost         string // "smtp://host:25", "smtps://user@host:465"; empty: each domain's MX
-	SmarthostPassword string
-	Resolver          string // DNS server as host:port; empty: the system's
-	Port              int    // of MX hosts; 0: 25
-	// InsecureTLS: don't verify the smarthost's certificate.
+	Smarthost       Route            // where mail goes that has no route of its own; zero: each domain's MX
+	Routes          map[string]Route // by domain; "*.example.com" is all below example.com, the longest counts
+	SourceAddresses []netip.Addr     // that mail leaves from, one of each family at most; empty: the system's choice
+	Resolver        string           // DNS server as host:port; empty: the system's
+	Port            int              // of MX hosts; 0: 25
+	// InsecureTLS: don't verify the smarthost's certificate, nor a route's.
 	InsecureTLS bool
-	RootCAs     *x509.CertPool // that the smarthost's certificate is verified by; nil: the system's
+	RootCAs     *x509.CertPool // that theirs are verified by; nil: the system's
 
-	TempDir        string        // for messages over spool.MemoryLimit
-	Workers        int           // deliveries at the same time; 0: 32
-	Composing      int           // of these, rendering and signing, which cost processor time; 0: all processors but one
-	PerDestination int           // of the deliveries, to one domain; 0: 5, to the smarthost 16
-	MaxAge         time.Duration // how long a row is tried; 0: 5 days (RFC 5321 section 4.5.4.1)
-	Lease          time.Duration // after a crash, a row comes back after so long; renewed meanwhile; 0: 2 minutes
-	Grace          time.Duration // that deliveries under way get when Run is told to stop; 0: 8 seconds
+	TempDir    string        // for messages over spool.MemoryLimit
+	Workers    int           // deliveries at the same time; 0: 64
+	Composing  int           // of these, rendering and signing, which cost processor time; 0: all processors but one
+	PerDomain  Bounds        // of one domain's MX; Connections 0: 5
+	PerServer  Bounds        // of the smarthost and of each server in Routes; Connections 0: 16
+	MaxAge     time.Duration // how long a row is tried; 0: 5 days (RFC 5321 section 4.5.4.1)
+	DelayAfter time.Duration // a row that waits for longer is told of; 0: 4 hours
+	Lease      time.Duration // after a crash, a row comes back after so long; renewed meanwhile; 0: 2 minutes
+	Grace      time.Duration // that deliveries under way get when Run is told to stop; 0: 8 seconds
+	Paused     bool          // nothing is sent until Pause(false)
 
 	// Observe is told how each try went: "delivered", "deferred" (it is tried
-	// again), "refused" (for good) or "expired" (given up). Nil: nobody.
+	// again), "refused" (for good) or "expired" (given up); and once of a row
+	// that it is "delayed". Nil: nobody.
 	Observe func(class string)
 	// AddressFailed is told that an address of a member's takes no mail, with the
 	// status code that said so. Nil: nobody.
@@ -80,18 +87,26 @@ type Options struct {
 	Now           func() time.Time // nil: time.Now
 }
 
+// Bounds are what one destination gets at most.
+type Bounds struct {
+	Connections int // deliveries at the same time
+	Rate        int // messages a minute; 0: no bound
+}
+
 // Queue delivers the store's queue.
 type Queue struct {
-	o         Options
-	smarthost *smarthost
-	resolver  *net.Resolver
-	tls       *tls.Config
-	pool      *pool
+	o        Options
+	routes   routes
+	resolver *net.Resolver
+	tls      *tls.Config
+	pool     *pool
 	// composing bounds the work that costs processor time: signing takes most
 	// of a millisecond, and the doors need the other cores.
 	composing chan struct{}
 	settler   *settler
 	leases    *leases
+	paused    atomic.Bool
+	wake      chan struct{} // tells the dispatcher of paused
 }
 
 // New checks the options. It starts nothing.
@@ -99,15 +114,11 @@ func New(o Options) (*Queue, error) {
 	if o.Store == nil || o.Renderer == nil || o.Domain == "" || o.Hostname == "" {
 		return nil, errors.New("outbound needs a store, a renderer, a domain and a hostname")
 	}
-	q := &Queue{pool: newPool()}
-	if o.Smarthost != "" {
-		sh, err := parseSmarthost(o.Smarthost, o.SmarthostPassword)
-		if err != nil {
-			return nil, err
-		}
-		q.smarthost = sh
-	}
+	q := &Queue{pool: newPool(), wake: make(chan struct{}, 1)}
 	var err error
+	if q.routes, err = newRoutes(o.Smarthost, o.Routes); err != nil {
+		return nil, err
+	}
 	if q.resolver, err = Resolver(o.Resolver); err != nil {
 		return nil, err
 	}
@@ -117,6 +128,9 @@ func New(o Options) (*Queue, error) {
 	}
 	q.tls = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs, ClientSessionCache: tls.NewLRUClientSessionCache(256)}
 	q.composing = make(chan struct{}, q.o.Composing)
+	if q.paused.Store(o.Paused); o.Paused {
+		q.sayPaused(true)
+	}
 	q.settler = newSettler(q)
 	q.leases = newLeases(q)
 	return q, nil
@@ -124,13 +138,12 @@ func New(o Options) (*Queue, error) {
 
 func withDefaults(o Options) Options {
 	setDefault(&o.Port, 25)
-	setDefault(&o.Workers, 32)
+	setDefault(&o.Workers, 64)
 	setDefault(&o.Composing, max(1, runtime.GOMAXPROCS(0)-1))
-	if o.Smarthost != "" {
-		setDefault(&o.PerDestination, 16)
-	}
-	setDefault(&o.PerDestination, 5)
+	setDefault(&o.PerDomain.Connections, 5)
+	setDefault(&o.PerServer.Connections, 16)
 	setDefault(&o.MaxAge, 5*24*time.Hour)
+	setDefault(&o.DelayAfter, 4*time.Hour)
 	setDefault(&o.Lease, 2*time.Minute)
 	setDefault(&o.Grace, 8*time.Second)
 	if o.Logger == nil {
@@ -152,6 +165,38 @@ func setDefault[T int | time.Duration](v *T, value T) {
 	if *v <= 0 {
 		*v = value
 	}
+}
+
+// Pause stops the sending, or goes on with it. Deliveries under way are
+// finished. It may be called from any goroutine, before and during Run.
+func (q *Queue) Pause(paused bool) {
+	if was := q.paused.Swap(paused); was == paused {
+		return
+	}
+	q.sayPaused(paused)
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Paused reports whether nothing is sent.
+func (q *Queue) Paused() bool { return q.paused.Load() }
+
+func (q *Queue) sayPaused(paused bool) {
+	if paused {
+		q.o.Logger.Warn("nothing is sent: outbound.pause is set; what is filed waits in the queue")
+	} else {
+		q.o.Logger.Info("mail is sent again")
+	}
+}
+
+// bounds of a destination.
+func (q *Queue) bounds(destination string) Bounds {
+	if q.routes.byName[destination] != nil {
+		return q.o.PerServer
+	}
+	return q.o.PerDomain
 }
 
 // deliveryTime is how long one delivery may take: RFC 5321 section 4.5.3.2 gives

@@ -22,7 +22,7 @@ func TestNotification(t *testing.T) {
 	sink := newSink(t, nil)
 	tess := s.member("tess", "Tess.Private@mail.example")
 	keys := newRing(t)
-	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), Signer: keys.Signer()}))
+	s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}, Signer: keys.Signer()}))
 	s.write(tess, "Hello Tess,\r\n.\r\nwill you come?\r\n")
 	got := sink.messages(t, 1)[0]
 	if got.to != "Tess.Private@mail.example" {
@@ -67,7 +67,7 @@ func TestOperatorMail(t *testing.T) {
 		if err := s.EnqueueOperator(t.Context(), []byte("From: <abuse@msg.example.com>\r\nSubject: x\r\n\r\n"), body); err != nil {
 			t.Fatal(err)
 		}
-		s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), Operator: operator}))
+		s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}, Operator: operator}))
 		s.rows("empty", empty)
 		if operator == "" {
 			if sink.count() != 0 {
@@ -102,7 +102,7 @@ func TestVerdicts(t *testing.T) {
 			s := newSite(t)
 			sink := newSink(t, nil)
 			s.write(s.member("tess", c.local+"@mail.example"), "Hello\r\n")
-			s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+			s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}))
 			if c.waits == "" {
 				s.rows("empty", empty)
 			} else {
@@ -138,7 +138,7 @@ func TestSecondTry(t *testing.T) {
 		s := newSite(t)
 		sink := newSink(t, nil)
 		s.write(s.member("tess", local+"@mail.example"), "Hello\r\n")
-		s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+		s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}))
 		s.rows("waiting", func(r []store.Delivery) bool { return len(r) == 1 && s.waiting(r) })
 		if _, err := s.RetryNow(t.Context(), 0); err != nil {
 			t.Fatal(err)
@@ -156,7 +156,7 @@ func TestBackoffToTheEnd(t *testing.T) {
 	sink := newSink(t, nil)
 	s.write(s.member("tess", "temp@mail.example"), "Hello\r\n")
 	began := s.now()
-	q := Options{Smarthost: "smtp://" + sink.addr()}
+	q := Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}
 	var waits []time.Duration
 	for len(waits) < 100 {
 		stop := s.run(s.queue(q))
@@ -203,7 +203,7 @@ func TestNotWanted(t *testing.T) {
 		if err := change(s, tess); err != nil {
 			t.Fatal(err)
 		}
-		s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+		s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}))
 		s.rows("empty", empty)
 		if sink.count() != 0 {
 			t.Errorf("%s: mail was sent", name)
@@ -223,7 +223,7 @@ func TestAddressAtSendTime(t *testing.T) {
 	if err := s.SetPrimary(t.Context(), tess.ID, "new@mail.example"); err != nil {
 		t.Fatal(err)
 	}
-	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+	s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}))
 	if got := sink.messages(t, 1)[0]; got.to != "new@mail.example" {
 		t.Errorf("sent to %s", got.to)
 	}
@@ -242,7 +242,7 @@ func TestCrashedWorker(t *testing.T) {
 	if err != nil || len(taken) != 2 {
 		t.Fatal(len(taken), err)
 	}
-	stop := s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+	stop := s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}))
 	s.rows("left with the leased ones", func(r []store.Delivery) bool { return len(r) == 2 })
 	time.Sleep(300 * time.Millisecond)
 	stop()
@@ -250,7 +250,7 @@ func TestCrashedWorker(t *testing.T) {
 		t.Errorf("%d messages were sent while two rows were leased", sink.count())
 	}
 	s.ahead.Add(int64(61 * time.Second))
-	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+	s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}))
 	s.rows("empty", empty)
 	if sink.count() != 3 {
 		t.Errorf("%d messages, want 3", sink.count())
@@ -267,7 +267,7 @@ func TestTwoWorkers(t *testing.T) {
 	}
 	s.writeAll(all, "Hello\r\n")
 	for range 2 {
-		s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+		s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}))
 	}
 	s.rows("empty", empty)
 	seen := map[string]bool{}
@@ -292,7 +292,7 @@ func TestBounds(t *testing.T) {
 		s.write(same, "Hello\r\n")
 	}
 	s.write(tess, "Hello\r\n")
-	q := s.queue(Options{Resolver: server, Port: slow.port, PerDestination: 3})
+	q := s.queue(Options{Resolver: server, Port: slow.port, PerDomain: Bounds{Connections: 3}})
 	s.run(q)
 	quick.messages(t, 1)
 	if n := slow.count(); n > maxParkedShare {
@@ -332,7 +332,7 @@ func TestDestinationUnreachable(t *testing.T) {
 	for range 100 {
 		s.write(tess, "Hello\r\n")
 	}
-	s.run(s.queue(Options{Smarthost: "smtp://" + l.Addr().String()}))
+	s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + l.Addr().String()}}))
 	rows := s.rows("waiting", s.waiting)
 	if len(rows) != 100 || tries.Load() > 2*16 {
 		t.Errorf("%d rows left after %d tries", len(rows), tries.Load())
@@ -347,7 +347,7 @@ func TestStop(t *testing.T) {
 	for range 20 {
 		s.write(m, "Hello\r\n")
 	}
-	stop := s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), PerDestination: 2}))
+	stop := s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}, PerServer: Bounds{Connections: 2}}))
 	sink.underWay(t, 2)
 	stop()
 	if sink.count() != 2 {
@@ -367,7 +367,7 @@ func TestStopHard(t *testing.T) {
 	s := newSite(t)
 	sink := newSink(t, func(s *sink) { s.slow = 20 * time.Second })
 	s.write(s.member("slow", "slow@mail.example"), "Hello\r\n")
-	stop := s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), Grace: 100 * time.Millisecond}))
+	stop := s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}, Grace: 100 * time.Millisecond}))
 	sink.underWay(t, 1)
 	stop()
 	s.rows("kept", func(r []store.Delivery) bool { return len(r) == 1 && s.waiting(r) })
@@ -396,7 +396,7 @@ func TestLargeMessage(t *testing.T) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	before, most := m.HeapAlloc, uint64(0)
-	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), Operator: "ops@example.net", TempDir: t.TempDir(), Signer: newRing(t).Signer()}))
+	s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}, Operator: "ops@example.net", TempDir: t.TempDir(), Signer: newRing(t).Signer()}))
 	s.rows("empty", func(r []store.Delivery) bool {
 		runtime.ReadMemStats(&m)
 		most = max(most, m.HeapAlloc)
@@ -415,7 +415,7 @@ func TestNewRefuses(t *testing.T) {
 	r := notify.New(notify.Options{Store: s.Store})
 	for name, o := range map[string]Options{
 		"nothing":       {},
-		"bad smarthost": {Store: s.Store, Renderer: r, Domain: domain, Hostname: "mx", Smarthost: "mail.example"},
+		"bad smarthost": {Store: s.Store, Renderer: r, Domain: domain, Hostname: "mx", Smarthost: Route{URL: "mail.example"}},
 		"bad resolver":  {Store: s.Store, Renderer: r, Domain: domain, Hostname: "mx", Resolver: "127.0.0.1"},
 		"short lease":   {Store: s.Store, Renderer: r, Domain: domain, Hostname: "mx", Lease: time.Second},
 	} {
@@ -438,7 +438,7 @@ func TestAddressFailed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr(), AddressFailed: func(_ context.Context, address threading.ID, status string) error {
+		s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}, AddressFailed: func(_ context.Context, address threading.ID, status string) error {
 			if address != addrs[0].ID {
 				t.Errorf("%s: another address failed", local)
 			}
@@ -470,7 +470,7 @@ func TestFailedAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.write(m, "one\r\n")
-	s.run(s.queue(Options{Smarthost: "smtp://" + sink.addr()}))
+	s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}))
 	s.rows("empty", empty)
 	if err := s.AddressWorks(t.Context(), m.ID, addrs[0].ID); err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"net/url"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -24,55 +24,9 @@ const (
 type hop struct {
 	host string // without final dot
 	port string
-	// smarthost is set when the hop is ours to choose; it is nil for an MX.
-	smarthost *smarthost
+	// next is set when the hop is ours to choose; it is nil for an MX.
+	next *nextHop
 }
-
-// smarthost is the server that all mail goes to.
-type smarthost struct {
-	host, port     string
-	implicitTLS    bool
-	user, password string
-}
-
-// parseSmarthost reads "smtp://host:25" or "smtps://user@host:465". A password
-// in the URL is used where password is empty.
-func parseSmarthost(text, password string) (*smarthost, error) {
-	u, err := url.Parse(text)
-	if err != nil { // its text would repeat a password
-		return nil, errors.New("the smarthost is not a URL: write one such as smtp://host:25 or smtps://user@host:465")
-	}
-	s := &smarthost{host: u.Hostname(), port: u.Port(), user: u.User.Username(), password: password}
-	if s.password == "" {
-		s.password, _ = u.User.Password()
-	}
-	switch u.Scheme {
-	case "smtp":
-		s.port = orDefault(s.port, "25")
-	case "smtps":
-		s.port, s.implicitTLS = orDefault(s.port, "465"), true
-	default:
-		return nil, errors.New("the smarthost must begin with smtp:// or smtps://")
-	}
-	if s.host == "" {
-		return nil, errors.New("the smarthost names no host: write one such as smtp://host:25")
-	}
-	if s.user != "" && s.password == "" {
-		return nil, errors.New("the smarthost has a user but no password")
-	}
-	return s, nil
-}
-
-func orDefault(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
-}
-
-// verified: a server that gets a password, or is reached by TLS from the first
-// octet, must prove its name.
-func (s *smarthost) verified() bool { return s.implicitTLS || s.user != "" }
 
 // Resolver asks the DNS server that is given as host:port, or the system's.
 func Resolver(server string) (*net.Resolver, error) {
@@ -94,8 +48,8 @@ func Resolver(server string) (*net.Resolver, error) {
 // hops are the hosts for a destination, in the order they are tried (RFC 5321
 // section 5.1).
 func (q *Queue) hops(ctx context.Context, destination string) ([]hop, error) {
-	if q.smarthost != nil {
-		return []hop{{host: q.smarthost.host, port: q.smarthost.port, smarthost: q.smarthost}}, nil
+	if n := q.routes.byName[destination]; n != nil {
+		return []hop{{host: n.host, port: n.port, next: n}}, nil
 	}
 	port := strconv.Itoa(q.o.Port)
 	// With the final dot no search domain is tried.
@@ -138,13 +92,17 @@ func countBetter(mx []*net.MX, pref uint16) int {
 }
 
 // addresses are the IP addresses of a hop, IPv6 and IPv4 in turn, so that one
-// that does not work here costs one timeout only.
+// that does not work here costs one timeout only. A Unix socket has one that
+// is not valid.
 func (q *Queue) addresses(ctx context.Context, h hop) ([]netip.Addr, error) {
+	if h.next != nil && h.next.socket != "" {
+		return []netip.Addr{{}}, nil
+	}
 	if ip, err := netip.ParseAddr(h.host); err == nil {
-		return []netip.Addr{ip}, nil
+		return q.reachable([]netip.Addr{ip})
 	}
 	name := h.host
-	if h.smarthost == nil {
+	if h.next == nil {
 		name += "." // a smarthost may be named as /etc/hosts does
 	}
 	all, err := q.resolver.LookupNetIP(ctx, "ip", name)
@@ -166,8 +124,33 @@ func (q *Queue) addresses(ctx context.Context, h hop) ([]netip.Addr, error) {
 		list = append(list, six[min(i, len(six)):min(i+1, len(six))]...)
 		list = append(list, four[min(i, len(four)):min(i+1, len(four))]...)
 	}
+	return q.reachable(list)
+}
+
+// reachable leaves the addresses that our own can reach, and bounds them.
+func (q *Queue) reachable(list []netip.Addr) ([]netip.Addr, error) {
+	if len(q.o.SourceAddresses) > 0 {
+		list = slices.DeleteFunc(list, func(ip netip.Addr) bool { return !q.source(ip).IsValid() })
+	}
+	if len(list) == 0 {
+		return nil, errFamily
+	}
 	return list[:min(len(list), maxAddresses)], nil
 }
+
+// source is the address that mail leaves from to another; it is not valid where
+// there is none.
+func (q *Queue) source(to netip.Addr) netip.Addr {
+	for _, ip := range q.o.SourceAddresses {
+		if ip.Is4() == to.Unmap().Is4() {
+			return ip
+		}
+	}
+	return netip.Addr{}
+}
+
+// errFamily: it may get one that we can reach.
+var errFamily = &failure{text: "4.4.1 the receiving server has no address of the kind that outbound.source_addresses has", host: true, config: true}
 
 // errNoAddress: the name has neither A nor AAAA. For the domain itself that
 // means that it takes no mail; for one of its MX, that the next is tried.

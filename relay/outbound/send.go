@@ -65,8 +65,8 @@ func (q *Queue) transact(ctx context.Context, destination string, s *session, l 
 
 // connect opens a connection that is ready for a transaction.
 func (q *Queue) connect(ctx context.Context, h hop, addr netip.Addr) (*session, error) {
-	if h.smarthost != nil {
-		return q.connectSmarthost(ctx, h, addr)
+	if h.next != nil {
+		return q.connectNextHop(ctx, h, addr)
 	}
 	// TLS where it is offered, with whoever answers: an MX's name is not proven
 	// by DNS alone (RFC 7435), and without TLS everybody could read.
@@ -83,12 +83,12 @@ func (q *Queue) connect(ctx context.Context, h hop, addr netip.Addr) (*session, 
 	return q.open(ctx, h, addr, nil)
 }
 
-func (q *Queue) connectSmarthost(ctx context.Context, h hop, addr netip.Addr) (*session, error) {
-	sh := h.smarthost
+func (q *Queue) connectNextHop(ctx context.Context, h hop, addr netip.Addr) (*session, error) {
+	next := h.next
 	cfg := q.tls.Clone()
-	cfg.ServerName, cfg.InsecureSkipVerify = h.host, q.o.InsecureTLS || !sh.verified()
+	cfg.ServerName, cfg.InsecureSkipVerify = h.host, q.o.InsecureTLS || !next.verified()
 	var implicit *tls.Config
-	if sh.implicitTLS {
+	if next.implicitTLS {
 		implicit = cfg
 	}
 	s, err := q.open(ctx, h, addr, implicit)
@@ -102,25 +102,25 @@ func (q *Queue) connectSmarthost(ctx context.Context, h hop, addr netip.Addr) (*
 				return err
 			}
 		}
-		if sh.user == "" {
+		if next.user == "" {
 			return nil
 		}
-		if !s.tls && !addr.IsLoopback() {
-			return &failure{text: "the smarthost does not offer TLS: the password is not sent in the clear", host: true, config: true}
+		if !s.tls && !next.private(addr) {
+			return &failure{text: "the server does not offer TLS: the password is not sent in the clear", host: true, config: true}
 		}
-		return s.auth(sh.user, sh.password)
+		return s.auth(next.user, next.password)
 	})
 }
 
 // open connects, with TLS from the first octet where implicit is set, and
 // exchanges greetings.
 func (q *Queue) open(ctx context.Context, h hop, addr netip.Addr, implicit *tls.Config) (*session, error) {
-	d := net.Dialer{Timeout: connectTimeout}
-	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(addr.String(), h.port))
+	conn, err := q.dial(ctx, h, addr)
 	if err != nil {
 		return nil, hostFailure(err, "connecting to the receiving server")
 	}
 	s := newSession(conn, q.o.Hostname)
+	s.lmtp = h.next != nil && h.next.lmtp
 	return s, q.guarded(ctx, s, func() error {
 		if implicit != nil {
 			if err := s.handshake(ctx, implicit, false); err != nil {
@@ -129,6 +129,17 @@ func (q *Queue) open(ctx context.Context, h hop, addr netip.Addr, implicit *tls.
 		}
 		return s.greet()
 	})
+}
+
+func (q *Queue) dial(ctx context.Context, h hop, addr netip.Addr) (net.Conn, error) {
+	d := net.Dialer{Timeout: connectTimeout}
+	if h.next != nil && h.next.socket != "" {
+		return d.DialContext(ctx, "unix", h.next.socket)
+	}
+	if ip := q.source(addr); ip.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0))
+	}
+	return d.DialContext(ctx, "tcp", net.JoinHostPort(addr.String(), h.port))
 }
 
 // guarded runs the step of a session that is not in use yet; if it fails the

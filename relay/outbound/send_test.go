@@ -20,10 +20,8 @@ func network(t testing.TB, o Options) *Queue {
 	o.Hostname = "mx.msg.example.com"
 	q := &Queue{o: withDefaults(o), pool: newPool(), tls: &tls.Config{RootCAs: o.RootCAs}}
 	var err error
-	if o.Smarthost != "" {
-		if q.smarthost, err = parseSmarthost(o.Smarthost, o.SmarthostPassword); err != nil {
-			t.Fatal(err)
-		}
+	if q.routes, err = newRoutes(o.Smarthost, o.Routes); err != nil {
+		t.Fatal(err)
 	}
 	if q.resolver, err = Resolver(o.Resolver); err != nil {
 		t.Fatal(err)
@@ -31,6 +29,9 @@ func network(t testing.TB, o Options) *Queue {
 	t.Cleanup(q.pool.close)
 	return q
 }
+
+// anywhere is the destination of any mail where there is a smarthost.
+func anywhere(q *Queue) string { return q.routes.destination("mail.example") }
 
 func letterTo(to, text string) letter {
 	return letter{from: "b-x@msg.example.com", to: to, size: int64(len(text)), open: func() io.Reader { return strings.NewReader(text) }}
@@ -68,8 +69,8 @@ func TestSendToSmarthost(t *testing.T) {
 		{"jürgen@mail.example", "sent", ""},
 	} {
 		s := newSink(t, nil)
-		q := network(t, Options{Smarthost: "smtp://" + s.addr()})
-		err := q.send(t.Context(), smarthostDestination, letterTo(c.to, small))
+		q := network(t, Options{Smarthost: Route{URL: "smtp://" + s.addr()}})
+		err := q.send(t.Context(), anywhere(q), letterTo(c.to, small))
 		if outcome(err) != c.outcome || err != nil && err.Error() != c.text {
 			t.Errorf("%s: %s: %v, want %s: %s", c.to, outcome(err), err, c.outcome, c.text)
 		}
@@ -87,17 +88,17 @@ func TestSendToSmarthost(t *testing.T) {
 // after one was refused, until the server closes it.
 func TestOneConnection(t *testing.T) {
 	s := newSink(t, nil)
-	q := network(t, Options{Smarthost: "smtp://" + s.addr()})
+	q := network(t, Options{Smarthost: Route{URL: "smtp://" + s.addr()}})
 	for _, to := range []string{"a@x.example", "reject@x.example", "b@x.example", "late@x.example", "c@x.example"} {
-		_ = q.send(t.Context(), smarthostDestination, letterTo(to, small))
+		_ = q.send(t.Context(), anywhere(q), letterTo(to, small))
 	}
 	if s.conns != 1 || s.count() != 3 {
 		t.Errorf("%d connections for %d messages", s.conns, s.count())
 	}
-	if err := q.send(t.Context(), smarthostDestination, letterTo("drop@x.example", small)); outcome(err) != "uncertain" {
+	if err := q.send(t.Context(), anywhere(q), letterTo("drop@x.example", small)); outcome(err) != "uncertain" {
 		t.Errorf("a message that may have arrived is %v", err)
 	}
-	if err := q.send(t.Context(), smarthostDestination, letterTo("d@x.example", small)); err != nil || s.conns != 2 {
+	if err := q.send(t.Context(), anywhere(q), letterTo("d@x.example", small)); err != nil || s.conns != 2 {
 		t.Errorf("after a drop: %v on connection %d", err, s.conns)
 	}
 }
@@ -106,9 +107,9 @@ func TestOneConnection(t *testing.T) {
 // meanwhile costs nothing.
 func TestIdleConnectionGone(t *testing.T) {
 	s := newSink(t, func(s *sink) { s.ReadTimeout = 50 * time.Millisecond })
-	q := network(t, Options{Smarthost: "smtp://" + s.addr()})
+	q := network(t, Options{Smarthost: Route{URL: "smtp://" + s.addr()}})
 	for range 2 {
-		if err := q.send(t.Context(), smarthostDestination, letterTo("a@x.example", small)); err != nil {
+		if err := q.send(t.Context(), anywhere(q), letterTo("a@x.example", small)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(500 * time.Millisecond)
@@ -134,20 +135,20 @@ func TestSmarthostTLS(t *testing.T) {
 		text    string
 		tls     bool
 	}{
-		{"TLS from the start", Options{Smarthost: "smtps://" + implicit.addr(), RootCAs: roots}, "sent", "", true},
-		{"with a password", Options{Smarthost: "smtps://relay@" + implicit.addr(), SmarthostPassword: "secret", RootCAs: roots}, "sent", "", true},
-		{"with a wrong one", Options{Smarthost: "smtps://relay@" + implicit.addr(), SmarthostPassword: "guess", RootCAs: roots}, "host", "535 5.7.8: user or password refused", false},
-		{"not verified", Options{Smarthost: "smtps://" + implicit.addr()}, "host", "certificate is not valid", false},
-		{"told not to verify", Options{Smarthost: "smtps://" + implicit.addr(), InsecureTLS: true}, "sent", "", true},
-		{"STARTTLS", Options{Smarthost: "smtp://" + start.addr()}, "sent", "", true},
-		{"STARTTLS with a password", Options{Smarthost: "smtp://relay:secret@" + start.addr(), RootCAs: roots}, "sent", "", true},
-		{"STARTTLS with a password, not verified", Options{Smarthost: "smtp://relay:secret@" + start.addr()}, "host", "certificate is not valid", false},
-		{"loopback with a password", Options{Smarthost: "smtp://relay:secret@" + plain.addr()}, "sent", "", false},
-		{"TLS where there is none", Options{Smarthost: "smtps://" + plain.addr()}, "host", "handshake failed", false},
+		{"TLS from the start", Options{Smarthost: Route{URL: "smtps://" + implicit.addr()}, RootCAs: roots}, "sent", "", true},
+		{"with a password", Options{Smarthost: Route{"smtps://relay@" + implicit.addr(), "secret"}, RootCAs: roots}, "sent", "", true},
+		{"with a wrong one", Options{Smarthost: Route{"smtps://relay@" + implicit.addr(), "guess"}, RootCAs: roots}, "host", "535 5.7.8: user or password refused", false},
+		{"not verified", Options{Smarthost: Route{URL: "smtps://" + implicit.addr()}}, "host", "certificate is not valid", false},
+		{"told not to verify", Options{Smarthost: Route{URL: "smtps://" + implicit.addr()}, InsecureTLS: true}, "sent", "", true},
+		{"STARTTLS", Options{Smarthost: Route{URL: "smtp://" + start.addr()}}, "sent", "", true},
+		{"STARTTLS with a password", Options{Smarthost: Route{URL: "smtp://relay:secret@" + start.addr()}, RootCAs: roots}, "sent", "", true},
+		{"STARTTLS with a password, not verified", Options{Smarthost: Route{URL: "smtp://relay:secret@" + start.addr()}}, "host", "certificate is not valid", false},
+		{"loopback with a password", Options{Smarthost: Route{URL: "smtp://relay:secret@" + plain.addr()}}, "sent", "", false},
+		{"TLS where there is none", Options{Smarthost: Route{URL: "smtps://" + plain.addr()}}, "host", "handshake failed", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			q := network(t, c.o)
-			err := q.send(t.Context(), smarthostDestination, letterTo("tess@mail.example", small))
+			err := q.send(t.Context(), anywhere(q), letterTo("tess@mail.example", small))
 			if outcome(err) != c.outcome || err != nil && !strings.Contains(err.Error(), c.text) {
 				t.Fatalf("%s: %v, want %s: %s", outcome(err), err, c.outcome, c.text)
 			}
@@ -155,7 +156,7 @@ func TestSmarthostTLS(t *testing.T) {
 				return
 			}
 			for _, s := range []*sink{plain, start, implicit} {
-				if strings.Contains(c.o.Smarthost, s.addr()) {
+				if strings.Contains(c.o.Smarthost.URL, s.addr()) {
 					if got := s.messages(t, 1); got[len(got)-1].tls != c.tls {
 						t.Errorf("TLS: %v", got[len(got)-1].tls)
 					}
@@ -198,6 +199,14 @@ mx.msg.example.com. A 127.0.0.3
 loop.example. MX 10 hidden.example.
 hidden.example. A 127.0.0.3
 badmx.example. MX 10 servfail.example.
+cname.example. MX 10 pointer.example.
+pointer.example. CNAME mx1.plain.example.
+dangling.example. MX 10 nowhere.example.
+nowhere.example. CNAME gone.example.
+nothere.example. CNAME elsewhere.example.
+elsewhere.example. MX 0 .
+nullandmore.example. MX 0 .
+nullandmore.example. MX 10 mx1.plain.example.
 `
 	server := serveDNS(t, zone)
 	for _, c := range []struct {
@@ -221,6 +230,10 @@ badmx.example. MX 10 servfail.example.
 		{"loop.example", "host", "5.4.6", nil},
 		{"servfail.example", "host", "4.4.3", nil},
 		{"badmx.example", "host", "4.4.3", nil},
+		{"cname.example", "sent", "", good},
+		{"dangling.example", "permanent", "5.1.2", nil},
+		{"nothere.example", "permanent", "5.1.10", nil},
+		{"nullandmore.example", "sent", "", good},
 	} {
 		t.Run(c.domain, func(t *testing.T) {
 			t.Parallel()
@@ -284,17 +297,17 @@ func TestOpportunisticTLS(t *testing.T) {
 // TestLimits: what the server can't take is not sent at all.
 func TestLimits(t *testing.T) {
 	s := newSink(t, func(s *sink) { s.MaxMessageBytes, s.EnableSMTPUTF8 = 1000, false })
-	q := network(t, Options{Smarthost: "smtp://" + s.addr()})
+	q := network(t, Options{Smarthost: Route{URL: "smtp://" + s.addr()}})
 	big := letterTo("a@x.example", strings.Repeat("0123456789\r\n", 100))
-	if err := q.send(t.Context(), smarthostDestination, big); outcome(err) != "permanent" || !strings.Contains(err.Error(), "5.3.4") {
+	if err := q.send(t.Context(), anywhere(q), big); outcome(err) != "permanent" || !strings.Contains(err.Error(), "5.3.4") {
 		t.Errorf("too large: %v", err)
 	}
-	if err := q.send(t.Context(), smarthostDestination, letterTo("jürgen@x.example", small)); outcome(err) != "permanent" || !strings.Contains(err.Error(), "5.6.7") {
+	if err := q.send(t.Context(), anywhere(q), letterTo("jürgen@x.example", small)); outcome(err) != "permanent" || !strings.Contains(err.Error(), "5.6.7") {
 		t.Errorf("no SMTPUTF8: %v", err)
 	}
 	eight := letterTo("a@x.example", small)
 	eight.eightBit = true
-	if err := q.send(t.Context(), smarthostDestination, eight); err != nil || !s.messages(t, 1)[0].eightBit {
+	if err := q.send(t.Context(), anywhere(q), eight); err != nil || !s.messages(t, 1)[0].eightBit {
 		t.Errorf("8BITMIME is not asked for: %v", err)
 	}
 }
@@ -402,8 +415,8 @@ func TestOddServers(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			q := network(t, Options{Smarthost: "smtp://" + script(t, c.play)})
-			err := q.send(t.Context(), smarthostDestination, letterTo("a@x.example", small))
+			q := network(t, Options{Smarthost: Route{URL: "smtp://" + script(t, c.play)}})
+			err := q.send(t.Context(), anywhere(q), letterTo("a@x.example", small))
 			if outcome(err) != c.outcome || err != nil && !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%s: %v, want %s: %s", outcome(err), err, c.outcome, c.text)
 			}
@@ -417,36 +430,11 @@ func TestOddServers(t *testing.T) {
 // TestStopWhileWaiting: an ended context ends every wait.
 func TestStopWhileWaiting(t *testing.T) {
 	s := newSink(t, func(s *sink) { s.slow = 20 * time.Second })
-	q := network(t, Options{Smarthost: "smtp://" + s.addr()})
+	q := network(t, Options{Smarthost: Route{URL: "smtp://" + s.addr()}})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if err := q.send(ctx, smarthostDestination, letterTo("slow@x.example", small)); outcome(err) != "uncertain" {
+	if err := q.send(ctx, anywhere(q), letterTo("slow@x.example", small)); outcome(err) != "uncertain" {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestParseSmarthost(t *testing.T) {
-	for _, c := range []struct{ url, password, want string }{
-		{"smtp://mail.example", "", "mail.example 25 false  "},
-		{"smtp://mail.example:587", "", "mail.example 587 false  "},
-		{"smtps://user@mail.example", "pw", "mail.example 465 true user pw"},
-		{"smtps://us%40er:p%3Aw@mail.example", "", "mail.example 465 true us@er p:w"},
-		{"smtp://[2001:db8::1]:25", "", "2001:db8::1 25 false  "},
-		{"smtps://user@mail.example", "", "error"},
-		{"mail.example:25", "", "error"},
-		{"http://mail.example", "", "error"},
-		{"smtp://", "", "error"},
-		{"smtp://%zz", "", "error"},
-	} {
-		got := "error"
-		if s, err := parseSmarthost(c.url, c.password); err == nil {
-			got = fmt.Sprint(s.host, " ", s.port, " ", s.implicitTLS, " ", s.user, " ", s.password)
-		} else if strings.Contains(err.Error(), "pw") {
-			t.Errorf("%s: the error holds the password: %v", c.url, err)
-		}
-		if got != c.want {
-			t.Errorf("%s: %q, want %q", c.url, got, c.want)
-		}
 	}
 }
 

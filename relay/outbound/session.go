@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"net"
 	"strings"
@@ -40,9 +39,10 @@ type session struct {
 	ext    map[string]string // by upper-case keyword
 	name   string            // ours
 	tls    bool
+	lmtp   bool // RFC 2033
 	broken bool // not usable for another transaction
 	used   int  // transactions begun
-	// trusted: this is the smarthost: what it says of our reverse-path is about
+	// trusted: this is a server of ours: what it says of our reverse-path is about
 	// its settings, not about the mail.
 	trusted bool
 }
@@ -115,7 +115,8 @@ func (s *session) greet() error {
 		f.host, f.permanent = true, false
 		return f
 	}
-	if name, _, _ := strings.Cut(rep.lines[0], " "); strings.EqualFold(name, s.name) {
+	// What delivers by LMTP passes nothing on, and may well run on this machine.
+	if name, _, _ := strings.Cut(rep.lines[0], " "); strings.EqualFold(name, s.name) && !s.lmtp {
 		return &failure{text: "5.4.6 the way leads back to this server: check the destination's MX or the smarthost", host: true, config: true}
 	}
 	return s.hello()
@@ -123,15 +124,19 @@ func (s *session) greet() error {
 
 func (s *session) hello() error {
 	s.ext = map[string]string{}
-	rep, err := s.command("EHLO " + s.name)
-	if err == nil && (rep.code == 500 || rep.code == 502) {
+	verb := "EHLO"
+	if s.lmtp { // RFC 2033 section 4.1
+		verb = "LHLO"
+	}
+	rep, err := s.command(verb + " " + s.name)
+	if err == nil && (rep.code == 500 || rep.code == 502) && !s.lmtp {
 		rep, err = s.command("HELO " + s.name)
 	}
 	if err != nil {
-		return hostFailure(err, "EHLO")
+		return hostFailure(err, verb)
 	}
 	if rep.code != 250 {
-		f := refusal(rep, "EHLO refused")
+		f := refusal(rep, verb+" refused")
 		f.host, f.permanent = true, false
 		return f
 	}
@@ -179,23 +184,6 @@ func (s *session) handshake(ctx context.Context, cfg *tls.Config, hello bool) er
 	s.w.Reset(c)
 	if hello {
 		return s.hello()
-	}
-	return nil
-}
-
-// auth signs in (RFC 4954, RFC 4616).
-func (s *session) auth(user, password string) error {
-	if !strings.Contains(" "+s.ext["AUTH"]+" ", " PLAIN ") {
-		return &failure{text: "the smarthost does not offer AUTH PLAIN", host: true, config: true}
-	}
-	rep, err := s.command("AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+password)))
-	if err != nil {
-		return hostFailure(err, "AUTH")
-	}
-	if rep.code != 235 {
-		f := refusal(rep, "user or password refused")
-		f.host, f.permanent, f.config = true, false, true
-		return f
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ type verdict struct {
 	// due: when it is tried again, because of reason; zero: it is done with.
 	due    time.Time
 	reason string
-	// untried: it goes back as it was.
+	// untried: it goes back as it was; with the reason that it had, where there
+	// is none.
 	untried bool
 	// note: what is recorded of a row that was given up; empty: nothing.
 	note string
@@ -132,7 +133,7 @@ func (s *settler) write(batch []verdict) error {
 					return s.q.o.Store.Record(ctx, "undelivered", v.row.ID, v.note)
 				}
 				if v.untried {
-					return s.q.o.Store.GiveBack(ctx, v.row, v.due)
+					return s.q.o.Store.GiveBack(ctx, v.row, v.due, v.reason)
 				}
 				return s.q.o.Store.Retry(ctx, v.row, v.due, v.reason)
 			})

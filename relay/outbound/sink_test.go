@@ -72,7 +72,9 @@ func newSink(t testing.TB, change func(*sink)) *sink {
 
 func serveSink(t testing.TB, l net.Listener, change func(*sink)) *sink {
 	s := &sink{seen: map[string]int{}, fresh: make(chan struct{}, 1), slow: 300 * time.Millisecond}
-	s.host, s.port = l.Addr().(*net.TCPAddr).IP.String(), l.Addr().(*net.TCPAddr).Port
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		s.host, s.port = a.IP.String(), a.Port
+	}
 	s.Server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -31,7 +31,7 @@ func TestALateWorkerReleasesNobodysLease(t *testing.T) {
 	late := x.leaseOne(time.Minute)
 	x.clock.advance(time.Minute)
 	now := x.leaseOne(time.Minute)
-	if err := errors.Join(x.Retry(x.ctx, late, x.clock.Now(), "late"), x.GiveBack(x.ctx, late, x.clock.Now())); err != nil {
+	if err := errors.Join(x.Retry(x.ctx, late, x.clock.Now(), "late"), x.GiveBack(x.ctx, late, x.clock.Now(), "")); err != nil {
 		t.Fatal(err)
 	}
 	if held, err := x.Extend(x.ctx, time.Hour, late); err != nil || len(held) != 0 {
@@ -81,7 +81,7 @@ func TestWhatIsGivenBackWasNotTried(t *testing.T) {
 		if d.Attempts != 1 {
 			t.Fatalf("attempt %d", d.Attempts)
 		}
-		if err := x.GiveBack(x.ctx, d, d.DueAt); err != nil {
+		if err := x.GiveBack(x.ctx, d, d.DueAt, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -149,10 +149,11 @@ func (s *Store) Retry(ctx context.Context, row Delivery, due time.Time, reason s
 }
 
 // GiveBack releases a row that was not tried: it is due then and as often tried
-// as it was before the lease.
-func (s *Store) GiveBack(ctx context.Context, row Delivery, due time.Time) error {
+// as it was before the lease. An empty reason leaves the one it had.
+func (s *Store) GiveBack(ctx context.Context, row Delivery, due time.Time, reason string) error {
 	return s.c.commit(ctx, func(t *tx) error {
-		_, err := t.exec("UPDATE queue SET due_at = ?, leased_till = 0, lease = 0, attempts = attempts - 1 WHERE id = ? AND lease = ? AND lease != 0", millis(due), row.ID, row.Lease)
+		_, err := t.exec("UPDATE queue SET due_at = ?, leased_till = 0, lease = 0, attempts = attempts - 1, last_error = CASE ? WHEN '' THEN last_error ELSE ? END WHERE id = ? AND lease = ? AND lease != 0",
+			millis(due), reason, reason, row.ID, row.Lease)
 		return err
 	})
 }

@@ -28,6 +28,11 @@ domain = "msg.test"
 [storage]
 dsn = "sqlite:$w/stagedoor.db"
 key_file = "$w/secret.key"
+[limits]
+new_member_days = 0
+new_threads_per_hour = 0
+new_threads_per_day = 0
+messages_per_hour = 0
 [smtp]
 listen = ["127.0.0.1:$mx"]
 [submission]

@@ -288,6 +288,22 @@ func (c *checker) limits() {
 	if mb := c.Limits.MailboxMB; mb < 0 || mb > 1000000 {
 		c.problem("limits.mailbox_mb", "%d is outside 0 to 1000000", mb)
 	}
+	for _, l := range []struct {
+		key        string
+		value, max int
+	}{
+		{"limits.new_threads_per_hour", c.Limits.NewThreadsPerHour, 100000},
+		{"limits.new_threads_per_day", c.Limits.NewThreadsPerDay, 100000},
+		{"limits.new_member_days", c.Limits.NewMemberDays, 3650},
+		{"limits.new_member_threads_per_hour", c.Limits.NewMemberPerHour, 100000},
+		{"limits.new_member_threads_per_day", c.Limits.NewMemberPerDay, 100000},
+		{"limits.messages_per_hour", c.Limits.MessagesPerHour, 100000},
+		{"threads.expire_days", c.Threads.ExpireDays, 36500},
+	} {
+		if l.value < 0 || l.value > l.max {
+			c.problem(l.key, "%d is outside 0 to %d", l.value, l.max)
+		}
+	}
 	if d := c.SenderAuth.HoldDays; d < 0 || d > 30 {
 		c.problem("sender_auth.hold_days", "%d is outside 0 to 30", d)
 	}

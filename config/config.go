@@ -37,6 +37,7 @@ type Config struct {
 	DNS        DNS        `toml:"dns" doc:"Which DNS server is asked."`
 	Privacy    Privacy    `toml:"privacy" doc:"What members may tell each other."`
 	Threads    Threads    `toml:"threads" doc:"What a conversation is."`
+	Safety     Safety     `toml:"safety" doc:"Keeping scammers out: see docs/safety.md."`
 	Limits     Limits     `toml:"limits" doc:"What one message, member or remote host may use."`
 	Log        Log        `toml:"log" doc:"The log goes to standard error."`
 
@@ -144,6 +145,7 @@ type Privacy struct {
 // Threads is [threads].
 type Threads struct {
 	Groups      bool        `toml:"groups" doc:"true: the recipients in To and Cc of one message share one thread. false: a thread and a copy for each, who don't learn of one another."`
+	ExpireDays  int         `toml:"expire_days" doc:"After so many days without a message a conversation takes no more: its reply addresses have expired, and who writes to one is told so. 0 to 36500; 0: never."`
 	OutOfOffice OutOfOffice `toml:"out_of_office" doc:"A vacation notice of a member: file puts it into the mailbox of the one it answers (who gets no mail about it), drop only notes that there was one."`
 }
 
@@ -153,7 +155,18 @@ type Limits struct {
 	Connections       int `toml:"connections" doc:"Open connections of each service, 1 to 100000."`
 	ConnectionsPerIP  int `toml:"connections_per_ip" doc:"Open connections of each service from one IP address (IPv6: one /64), 1 to 100000."`
 	SessionsPerMember int `toml:"sessions_per_member" doc:"Open IMAP connections of one member, 1 to 1000. Mail clients use about 5 each."`
+	NewThreadsPerHour int `toml:"new_threads_per_hour" doc:"Members that one member can start conversations with in an hour, 0 to 100000; 0: no bound. Answers are not counted."`
+	NewThreadsPerDay  int `toml:"new_threads_per_day" doc:"The same in a day."`
+	NewMemberDays     int `toml:"new_member_days" doc:"So many days a member counts as new, 0 to 3650, and has these bounds instead of those above."`
+	NewMemberPerHour  int `toml:"new_member_threads_per_hour" doc:"Members that a new member can start conversations with in an hour."`
+	NewMemberPerDay   int `toml:"new_member_threads_per_day" doc:"The same in a day."`
+	MessagesPerHour   int `toml:"messages_per_hour" doc:"Messages that one member, new or not, can write in an hour into conversations that there are already, 0 to 100000; 0: no bound."`
 	MailboxMB         int `toml:"mailbox_mb" doc:"Megabytes that a member's mail clients may fill (RFC 9208), 0 to 1000000; what other members write is always filed. 0: no bound."`
+}
+
+// Safety is [safety].
+type Safety struct {
+	LookAlikeHandles LookAlikes `toml:"look_alike_handles" doc:"A new member's handle that can be taken for another's (te55 for tess, rnona for mona): refuse or allow."`
 }
 
 // Log is [log].
@@ -209,6 +222,19 @@ const (
 
 func (OutOfOffice) values() []string {
 	return []string{string(OutOfOfficeFile), string(OutOfOfficeDrop)}
+}
+
+// LookAlikes is safety.look_alike_handles.
+type LookAlikes string
+
+// What is done with a handle that can be taken for another.
+const (
+	LookAlikesRefuse LookAlikes = "refuse"
+	LookAlikesAllow  LookAlikes = "allow"
+)
+
+func (LookAlikes) values() []string {
+	return []string{string(LookAlikesRefuse), string(LookAlikesAllow)}
 }
 
 // STSMode is smtp.mta_sts.

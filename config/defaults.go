@@ -31,9 +31,11 @@ func Default() *Config {
 		SenderAuth: SenderAuth{Policy: PolicyAligned, ARCSealers: []string{}, HoldDays: 7},
 		DNS:        DNS{Addresses: []string{}},
 		Privacy:    Privacy{TypedAddress: TypedAllow, RemoteImages: RemoteKeep},
-		Threads:    Threads{OutOfOffice: OutOfOfficeFile},
-		Limits:     Limits{MaxRecipients: 100, Connections: 10000, ConnectionsPerIP: 50, SessionsPerMember: 50},
-		Log:        Log{Level: "info", Format: "text"},
+		Threads:    Threads{OutOfOffice: OutOfOfficeFile, ExpireDays: 730},
+		Safety:     Safety{LookAlikeHandles: LookAlikesRefuse},
+		Limits: Limits{MaxRecipients: 100, Connections: 10000, ConnectionsPerIP: 50, SessionsPerMember: 50,
+			NewThreadsPerHour: 60, NewThreadsPerDay: 300, NewMemberDays: 7, NewMemberPerHour: 10, NewMemberPerDay: 30, MessagesPerHour: 300},
+		Log: Log{Level: "info", Format: "text"},
 	}
 }
 
@@ -42,8 +44,8 @@ func Default() *Config {
 const DevDomain = "msg.localhost"
 
 // dev returns the defaults for trying things out: every listener on loopback
-// above port 1024, data below the working directory, passwords without TLS,
-// and nothing leaves the machine (a mail catcher is expected on port 1025).
+// above port 1024, data below the working directory, passwords without TLS, no
+// bound on how much is written, and nothing leaves the machine (a mail catcher is expected on port 1025).
 func dev(domain string) *Config {
 	c := Default()
 	c.Domain = domain
@@ -54,6 +56,7 @@ func dev(domain string) *Config {
 	c.HTTP.Listen = []string{"127.0.0.1:2080"}
 	c.Outbound.Smarthost = "smtp://127.0.0.1:1025"
 	c.SenderAuth.Policy = PolicyEnvelope
+	c.Limits.NewThreadsPerHour, c.Limits.NewThreadsPerDay, c.Limits.NewMemberDays, c.Limits.MessagesPerHour = 0, 0, 0, 0
 	return c
 }
 

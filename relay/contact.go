@@ -91,7 +91,7 @@ func (p *Pipeline) checkContact(ctx context.Context, f ContactForm) (addressee, 
 		return a, refuse(554, 5, 6, 0, "A role belongs to a production: name the production as well.")
 	}
 	if f.Production == "" {
-		return a, nil
+		return a, p.takesFirst(ctx, f.Writer, []addressee{a})
 	}
 	var err error
 	a.production, err = p.o.Store.ProductionBySlug(ctx, f.Production)
@@ -100,8 +100,13 @@ func (p *Pipeline) checkContact(ctx context.Context, f ContactForm) (addressee, 
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		return a, errNoSuchRole
+	} else if err != nil {
+		return a, err
 	}
-	return a, err
+	if !a.production.ClosedAt.IsZero() {
+		return a, errProductionClosed(a.production)
+	}
+	return a, p.takesFirst(ctx, f.Writer, []addressee{a})
 }
 
 // contactMessage writes the form as a message, so that it takes the same way

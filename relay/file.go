@@ -36,6 +36,9 @@ func (p *Pipeline) fileAll(ctx context.Context, pl *plan, h *head, msg *spool.Me
 	if err != nil {
 		return nil, err
 	}
+	if err := p.withinPace(ctx, pl, h, digest); err != nil {
+		return nil, err
+	}
 	now := p.o.Now()
 	bodies := map[string]*rebuilt{} // by preface: letters that say the same share one body
 	defer func() {
@@ -63,7 +66,7 @@ func (p *Pipeline) fileAll(ctx context.Context, pl *plan, h *head, msg *spool.Me
 		filings = append(filings, f)
 	}
 	filed, err := p.o.Store.File(ctx, filings...)
-	if err != nil {
+	if err = paceRefusal(err); err != nil {
 		return nil, fmt.Errorf("file the message: %w", err)
 	}
 	for _, f := range filed {
@@ -164,7 +167,6 @@ func (p *Pipeline) store(ctx context.Context, rb *rebuilt) error {
 
 // filing composes what one letter puts into the mailboxes.
 func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest string, now time.Time) (threading.Filing, error) {
-	k := p.o.Store.Keyring()
 	l.messageID = p.o.Store.IDs().Next()
 	l.date = now
 	l.automatic = pl.automatic
@@ -177,18 +179,19 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest stri
 	default:
 		l.subject = "Re: " + l.view.Thread.Subject
 	}
-	key := l.view.Thread.ID.String()
 	if l.newThread != nil {
 		l.newThread.Thread.Subject = subjectBase(l.subject)
 		l.newThread.Thread.CreatedAt, l.newThread.Thread.LastAt = now, now
-		key = l.to
 	}
 	foreign := h.messageID()
 	f := threading.Filing{
 		NewThread: l.newThread,
 		Message:   threading.Message{ID: l.messageID, ThreadID: l.view.Thread.ID, WriterID: l.writer.ID, BodyID: rb.body.ID, FiledAt: now},
 		Body:      rb.body,
-		Dedupe:    k.Hash("dedupe", l.writer.ID.String(), key, foreign, digest),
+		Dedupe:    p.dedupe(l, h, digest),
+	}
+	if f.Automatic = pl.automatic; !f.Automatic {
+		f.Pace = p.paceOf(pl.writer)
 	}
 	f.Mark = p.mark(pl, l, h, rb.Subject)
 	if _, domain := splitRecipient(foreign); foreign != "" && !p.ours(domain) {
@@ -202,7 +205,7 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest stri
 		if m.ID == l.writer.ID {
 			c.Mailbox, c.Flags = threading.UseSent, threading.FlagSeen
 			if pl.byClient && foreign != "" {
-				c.ClientID = seal.ClientID(k, m.ID, foreign)
+				c.ClientID = seal.ClientID(p.o.Store.Keyring(), m.ID, foreign)
 			}
 		} else {
 			c.Notify = !pl.automatic && m.Status == threading.MemberActive
@@ -216,6 +219,15 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest stri
 		f.Copies = append(f.Copies, c)
 	}
 	return f, nil
+}
+
+// dedupe is by what a sender's retry of a letter is recognised.
+func (p *Pipeline) dedupe(l *letter, h *head, digest string) []byte {
+	key := l.view.Thread.ID.String()
+	if l.newThread != nil {
+		key = l.to
+	}
+	return p.o.Store.Keyring().Hash("dedupe", l.writer.ID.String(), key, h.messageID(), digest)
 }
 
 // gate proves that what the others get has no identifier of the writer left.

@@ -154,12 +154,19 @@ func (p *Pipeline) reply(ctx context.Context, writer threading.Member, threadID 
 	if err != nil {
 		return nil, fmt.Errorf("read the thread: %w", err)
 	}
-	if view.Thread.Status == threading.ThreadClosed {
-		return nil, errClosed
-	}
 	reached := len(view.Participants) == 1
+	var other threading.Member
 	for _, m := range view.Participants {
-		reached = reached || m.ID != writer.ID && m.Status != threading.MemberRemoved
+		if m.ID == writer.ID {
+			continue
+		}
+		reached = reached || m.Status != threading.MemberRemoved
+		if len(view.Participants) == 2 {
+			other = m
+		}
+	}
+	if err := p.takesMore(&view, other); err != nil {
+		return nil, err
 	}
 	switch {
 	case !reached:
@@ -223,6 +230,9 @@ func (p *Pipeline) start(ctx context.Context, pl *plan, h *head, to ...addressee
 			}
 			return err
 		}
+	}
+	if err := p.takesFirst(ctx, pl.writer, to); err != nil {
+		return err
 	}
 	pl.letters = append(pl.letters, p.newLetter(pl.writer, to))
 	return nil

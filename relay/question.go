@@ -40,7 +40,7 @@ func (p *Pipeline) holdInbound(ctx context.Context, in Inbound, miss *nearMiss) 
 		return fmt.Errorf("read the thread: %w", err)
 	}
 	holder, ok := view.Participant(t.Alias.ViewerID)
-	if !ok || holder.Status != threading.MemberActive || view.Thread.Status == threading.ThreadClosed {
+	if !ok || holder.Status != threading.MemberActive || p.takesMore(&view, threading.Member{}) != nil {
 		return miss.Refusal
 	}
 	addrs, err := p.o.Store.Addresses(ctx, holder.ID)

@@ -147,6 +147,8 @@ func (p *Pipeline) addressee(ctx context.Context, writer threading.Member, t Tar
 		return a, errNoSuchRole
 	case err != nil:
 		return a, err
+	case !a.production.ClosedAt.IsZero():
+		return a, errProductionClosed(a.production)
 	case a.member.ID == writer.ID:
 		return a, errOwnRole
 	}

@@ -1,6 +1,9 @@
 package relay
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Refusal is an answer to a writer: an SMTP reply code, an enhanced status
 // code (RFC 3463) and a sentence for a person. It names no address but what
@@ -9,6 +12,8 @@ type Refusal struct {
 	Code     int
 	Enhanced [3]int
 	Text     string
+	// RetryAfter is when a temporary refusal for doing too much is over.
+	RetryAfter time.Duration
 }
 
 func (r *Refusal) Error() string {

@@ -37,7 +37,14 @@ type Options struct {
 	// HoldFor is how long a message waits for its member to say who wrote it;
 	// zero: nothing is held but what came by LMTP.
 	HoldFor time.Duration
-	Groups  bool // To and Cc of one message share a thread
+	// Pace bounds how much a member writes; NewPace while the member is newer than
+	// NewFor.
+	Pace, NewPace threading.Pace
+	NewFor        time.Duration
+	// ExpireAfter is after how long without a message a conversation takes no
+	// more; zero: never.
+	ExpireAfter time.Duration
+	Groups      bool // To and Cc of one message share a thread
 	// FileOutOfOffice files vacation notices for whom they answer; else they are
 	// only noted.
 	FileOutOfOffice bool

@@ -32,6 +32,16 @@ func (a Alerts) Known() bool {
 	return a == AlertsImmediate || a == AlertsDaily || a == AlertsNever
 }
 
+// FirstContact says which first messages a member takes from others, whom they
+// have not written to themselves.
+type FirstContact string
+
+// The settings of first contact.
+const (
+	FirstContactAnyone FirstContact = "anyone"
+	FirstContactOwn    FirstContact = "own" // only about the member's own productions and roles
+)
+
 // Member is a person on the platform.
 type Member struct {
 	ID        ID
@@ -42,6 +52,14 @@ type Member struct {
 	DigestAt  string // HH:MM in Timezone, for AlertsDaily
 	Timezone  string // IANA name
 	CreatedAt time.Time
+	// FirstContact is which first messages the member takes.
+	FirstContact FirstContact
+}
+
+// Takes reports whether the member takes a first message about a production,
+// which may be none.
+func (m Member) Takes(p Production) bool {
+	return m.FirstContact != FirstContactOwn || p.ID != 0 && p.OwnerID == m.ID
 }
 
 // DisplayName is what others see: the name, or FormerMember once removed.
@@ -96,6 +114,8 @@ type Production struct {
 	Title     string
 	OwnerID   ID
 	CreatedAt time.Time
+	// ClosedAt is when its conversations ended. Zero: it is open.
+	ClosedAt time.Time
 }
 
 // Role is one role of a production.

@@ -86,6 +86,10 @@ type Filing struct {
 	Dedupe []byte
 	// Mark, if set, flags the writer's own copies of an earlier message.
 	Mark *Mark
+	// Pace bounds what the writer writes.
+	Pace Pace
+	// Automatic: no person wrote it. It makes nobody known to anybody.
+	Automatic bool
 }
 
 // Mark is what the writer's copies of the message that a filing answers or

@@ -64,6 +64,10 @@ domain = "msg.test"
 [storage]
 dsn = "sqlite:%s/stagedoor.db"
 key_file = "%s/secret.key"
+[limits]
+new_member_days = 0
+new_threads_per_hour = 0
+new_threads_per_day = 0
 [smtp]
 listen = [%q]
 [submission]

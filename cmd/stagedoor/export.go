@@ -19,7 +19,8 @@ func newExportCommand(s *site) *cobra.Command {
 		Long: "Write all of a member's mailboxes, with flags and dates, to a directory that is new or empty.\n\n" +
 			"mbox: one file for each mailbox, such as INBOX.mbox (mboxrd quoting; flags in Status and X-Status).\n" +
 			"maildir: Maildir++: INBOX is DIR itself, other mailboxes are folders in it, such as .Sent.\n\n" +
-			"The files hold what the member sees in a mail client. They are not sealed: give them to nobody else.",
+			"The files hold what the member sees in a mail client. They are not sealed: give them to nobody else.\n" +
+			"That you looked is noted in the audit log (stagedoor audit).",
 		Args: takes("HANDLE", "DIR"),
 	}
 	format := cmd.Flags().String("format", "", "mbox or maildir")
@@ -33,6 +34,9 @@ func newExportCommand(s *site) *cobra.Command {
 		return s.with(func(ctx context.Context, o *open, cmd *cobra.Command, args []string) error {
 			m, err := o.member(ctx, args[0])
 			if err != nil {
+				return err
+			}
+			if err := o.audit(ctx, "export", m.Handle); err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)

@@ -196,3 +196,12 @@ func checkAlerts(s string) error {
 	}
 	return usagef("--alerts %q: write immediate, daily or never", s)
 }
+
+// checkFirstContact checks --first-contact.
+func checkFirstContact(s string) error {
+	switch threading.FirstContact(s) {
+	case threading.FirstContactAnyone, threading.FirstContactOwn:
+		return nil
+	}
+	return usagef("--first-contact %q: write anyone or own", s)
+}

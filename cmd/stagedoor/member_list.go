@@ -21,6 +21,7 @@ type memberJSON struct {
 	Alerts      string           `json:"alerts"`
 	DigestAt    string           `json:"digest_at"`
 	Timezone    string           `json:"timezone"`
+	First       string           `json:"first_contact"`
 	CreatedAt   *time.Time       `json:"created_at"`
 	Addresses   []addressJSON    `json:"addresses"`
 	Credentials []credentialJSON `json:"credentials,omitempty"`
@@ -111,6 +112,7 @@ func newMemberShowCommand(s *site) *cobra.Command {
 				row(w, "Real address:", a)
 			}
 			row(w, "Alerts:", m.Alerts)
+			row(w, "First messages from:", map[threading.FirstContact]string{threading.FirstContactAnyone: "anyone", threading.FirstContactOwn: "anyone, about their own productions and roles"}[m.FirstContact])
 			row(w, "Digest at:", m.DigestAt+" "+m.Timezone)
 			for _, c := range credentials {
 				used := "never used"
@@ -136,7 +138,7 @@ func (o *open) memberJSON(ctx context.Context, m threading.Member, reveal bool) 
 	}
 	entry := memberJSON{
 		Handle: m.Handle, Name: m.Name, Contact: m.Handle + "@" + o.Domain, Status: string(m.Status), Alerts: string(m.Alerts),
-		DigestAt: m.DigestAt, Timezone: m.Timezone, CreatedAt: orNull(m.CreatedAt), Addresses: []addressJSON{},
+		DigestAt: m.DigestAt, Timezone: m.Timezone, First: string(m.FirstContact), CreatedAt: orNull(m.CreatedAt), Addresses: []addressJSON{},
 	}
 	addresses, err := o.Addresses(ctx, m.ID)
 	if err != nil {

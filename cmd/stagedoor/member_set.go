@@ -15,10 +15,10 @@ import (
 
 // memberChange is what `member set` was asked to change.
 type memberChange struct {
-	name, alerts, digestAt, timezone string
-	add, remove                      []string
-	primary                          string
-	password                         bool
+	name, alerts, digestAt, timezone, firstContact string
+	add, remove                                    []string
+	primary                                        string
+	password                                       bool
 }
 
 func newMemberSetCommand(s *site) *cobra.Command {
@@ -36,10 +36,11 @@ func newMemberSetCommand(s *site) *cobra.Command {
 	f.StringVar(&c.alerts, "alerts", "", "immediate (each message as it comes), daily (one digest a day) or never")
 	f.StringVar(&c.digestAt, "digest-at", "", "HH:MM, when the daily digest goes")
 	f.StringVar(&c.timezone, "timezone", "", "IANA name, such as Europe/Berlin")
+	f.StringVar(&c.firstContact, "first-contact", "", "which first messages the member takes: from anyone, or only about their own productions and roles (own)")
 	f.BoolVar(&c.password, "password-stdin", false, "read the new password from standard input, one line")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		changed := 0
-		for _, name := range []string{"name", "add-address", "remove-address", "primary", "alerts", "digest-at", "timezone", "password-stdin"} {
+		for _, name := range []string{"name", "add-address", "remove-address", "primary", "alerts", "digest-at", "timezone", "first-contact", "password-stdin"} {
 			if f.Changed(name) {
 				changed++
 			}
@@ -67,6 +68,7 @@ func (c *memberChange) check(cmd *cobra.Command) error {
 		{"alerts", c.alerts, checkAlerts},
 		{"digest-at", c.digestAt, checkDigestAt},
 		{"timezone", c.timezone, checkTimezone},
+		{"first-contact", c.firstContact, checkFirstContact},
 	} {
 		if cmd.Flags().Changed(v.flag) {
 			if err := v.check(v.value); err != nil {
@@ -120,6 +122,7 @@ func (c *memberChange) apply(m *threading.Member) (changed bool) {
 		{c.alerts, func(s string) { m.Alerts = threading.Alerts(s) }},
 		{c.digestAt, func(s string) { m.DigestAt = s }},
 		{c.timezone, func(s string) { m.Timezone = s }},
+		{c.firstContact, func(s string) { m.FirstContact = threading.FirstContact(s) }},
 	} {
 		if v.value != "" {
 			v.set(v.value)

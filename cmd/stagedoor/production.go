@@ -15,7 +15,12 @@ import (
 )
 
 func newProductionCommand(s *site) *cobra.Command {
-	return group("production", "Add and list productions", newProductionAddCommand(s), newProductionListCommand(s))
+	return group("production", "Add, list and close productions",
+		newProductionAddCommand(s),
+		newProductionListCommand(s),
+		newProductionCloseCommand(s, "close", "End the conversations about a production: what is written into them is refused with a reason", true),
+		newProductionCloseCommand(s, "reopen", "Undo close", false),
+	)
 }
 
 func newRoleCommand(s *site) *cobra.Command {
@@ -56,6 +61,7 @@ type productionJSON struct {
 	Title     string     `json:"title"`
 	Owner     string     `json:"owner"`
 	CreatedAt *time.Time `json:"created_at"`
+	ClosedAt  *time.Time `json:"closed_at"` // null: it is open
 }
 
 // productionPage is how many productions are read at a time.
@@ -71,20 +77,45 @@ func newProductionListCommand(s *site) *cobra.Command {
 				if err != nil && !errors.Is(err, store.ErrNotFound) {
 					return fmt.Errorf("find the owner of %s: %w", p.Slug, err)
 				}
-				list = append(list, productionJSON{p.Slug, p.Title, owner.Handle, orNull(p.CreatedAt)})
+				list = append(list, productionJSON{p.Slug, p.Title, owner.Handle, orNull(p.CreatedAt), orNull(p.ClosedAt)})
 				return nil
 			})
 			if err != nil {
 				return err
 			}
 			return show(cmd, list, func(w io.Writer) {
-				row(w, "SLUG", "TITLE", "OWNER", "ADDED")
+				row(w, "SLUG", "TITLE", "OWNER", "ADDED", "CLOSED")
 				for _, p := range list {
-					row(w, p.Slug, p.Title, p.Owner, when(*p.CreatedAt))
+					closed := "-"
+					if p.ClosedAt != nil {
+						closed = when(*p.ClosedAt)
+					}
+					row(w, p.Slug, p.Title, p.Owner, when(*p.CreatedAt), closed)
 				}
 			})
 		}),
 	})
+}
+
+func newProductionCloseCommand(s *site, use, short string, closed bool) *cobra.Command {
+	return &cobra.Command{
+		Use: use + " SLUG", Short: short, Args: takes("SLUG"),
+		RunE: s.with(func(ctx context.Context, o *open, cmd *cobra.Command, args []string) error {
+			p, err := o.production(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if err := o.CloseProduction(ctx, p.ID, closed); err != nil {
+				return fmt.Errorf("%s %s: %w", use, p.Slug, err)
+			}
+			said := "open: its conversations take messages again"
+			if closed {
+				said = "closed: its conversations take no more messages, and mail clients still show them"
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is %s.\n", p.Slug, said)
+			return nil
+		}),
+	}
 }
 
 // eachProduction calls f for every production, by slug.

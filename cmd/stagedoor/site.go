@@ -116,7 +116,7 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, observ
 		log.Warn("made a new key; keep a copy of it elsewhere than the database: without it the database can't be read", "file", cfg.Storage.KeyFile)
 	}
 	st, err := store.Open(ctx, store.Options{
-		DSN: cfg.Storage.DSN, Keyring: keys, All: cfg.IMAP.AllMailbox, Quota: int64(cfg.Limits.MailboxMB) << 20, IDs: threading.NewIDSource(), Logger: log, Follow: observe != nil, Observe: observe,
+		DSN: cfg.Storage.DSN, Keyring: keys, All: cfg.IMAP.AllMailbox, LookAlikes: cfg.Safety.LookAlikeHandles == config.LookAlikesAllow, Quota: int64(cfg.Limits.MailboxMB) << 20, IDs: threading.NewIDSource(), Logger: log, Follow: observe != nil, Observe: observe,
 	})
 	if errors.Is(err, store.ErrInUse) {
 		return nil, cfg.Problem("storage.dsn", "%s is being restored from a backup: try again when that is done", database)
@@ -203,6 +203,10 @@ func (o *open) pipeline() (*relay.Pipeline, error) {
 		TypedAddress:    sanitize.Typed(o.Privacy.TypedAddress),
 		RemoteImages:    sanitize.RemoteImages(o.Privacy.RemoteImages),
 		Groups:          o.Config.Threads.Groups,
+		Pace:            threading.Pace{ThreadsPerHour: o.Limits.NewThreadsPerHour, ThreadsPerDay: o.Limits.NewThreadsPerDay, MessagesPerHour: o.Limits.MessagesPerHour},
+		NewPace:         threading.Pace{ThreadsPerHour: o.Limits.NewMemberPerHour, ThreadsPerDay: o.Limits.NewMemberPerDay, MessagesPerHour: o.Limits.MessagesPerHour},
+		NewFor:          time.Duration(o.Limits.NewMemberDays) * 24 * time.Hour,
+		ExpireAfter:     time.Duration(o.Config.Threads.ExpireDays) * 24 * time.Hour,
 		FileOutOfOffice: o.Config.Threads.OutOfOffice == config.OutOfOfficeFile,
 		TempDir:         o.Storage.TempDir,
 		Logger:          o.log,

@@ -122,6 +122,22 @@ func (s *Server) accountAlerts(ctx context.Context, w http.ResponseWriter, r *ht
 	s.changed(w, r, "alerts")
 }
 
+// firstContact says which first messages the member takes.
+func (s *Server) firstContact(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {
+	m := v.Member
+	switch m.FirstContact = threading.FirstContact(r.PostFormValue("first")); m.FirstContact {
+	case threading.FirstContactAnyone, threading.FirstContactOwn:
+	default:
+		s.problem(ctx, w, v, "Please choose one of the two.")
+		return
+	}
+	if err := s.o.Store.UpdateMember(ctx, m); err != nil {
+		s.failed(w, err)
+		return
+	}
+	s.changed(w, r, "alerts")
+}
+
 // addAddress mails a link to an address that the member wants to add. Whether
 // it is somebody's shows only to who reads its mail.
 func (s *Server) addAddress(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {

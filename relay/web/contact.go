@@ -175,6 +175,10 @@ func (s *Server) contact(w http.ResponseWriter, r *http.Request) {
 			return
 		case errors.As(err, &refused):
 			problem = refused.Text
+			if refused.RetryAfter > 0 {
+				status = http.StatusTooManyRequests
+				w.Header().Set("Retry-After", strconv.Itoa(int(refused.RetryAfter/time.Second)))
+			}
 		default:
 			s.log.Error("a contact form failed", "error", err)
 			problem, status = "Something went wrong here. Please try again in a few minutes.", http.StatusServiceUnavailable

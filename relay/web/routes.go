@@ -36,6 +36,7 @@ func (s *Server) routes() http.Handler {
 
 	mux.HandleFunc("GET /account", s.members(s.account))
 	mux.HandleFunc("POST /account/alerts", s.members(s.accountAlerts))
+	mux.HandleFunc("POST /account/first", s.members(s.firstContact))
 	mux.HandleFunc("POST /account/address", s.members(s.addAddress))
 	mux.HandleFunc("POST /account/address/primary", s.members(s.primaryAddress))
 	mux.HandleFunc("POST /account/address/works", s.members(s.addressWorks))

@@ -25,14 +25,15 @@ const (
 // is under way share the next one, and so one fsync; a job that comes alone is
 // committed at once.
 type committer struct {
-	db       *sql.DB
-	conn     *sql.Conn
-	stmts    map[string]*sql.Stmt
-	jobs     chan *job
-	done     chan struct{}
-	publish  func(*tx)
-	announce bool         // write feed rows for other processes
-	executed atomic.Int64 // statements, for tests of what things cost
+	db         *sql.DB
+	conn       *sql.Conn
+	stmts      map[string]*sql.Stmt
+	jobs       chan *job
+	done       chan struct{}
+	publish    func(*tx)
+	announce   bool         // write feed rows for other processes
+	lookAlikes bool         // handles may look like others
+	executed   atomic.Int64 // statements, for tests of what things cost
 
 	mu     sync.RWMutex // guards closed against senders
 	closed bool

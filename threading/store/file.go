@@ -24,7 +24,8 @@ type filingRow struct {
 // they are on disk. A filing whose Dedupe was filed within
 // threading.DedupeFor writes nothing and returns the first filing. Filings may
 // share a body. A member who has been removed meanwhile, or has blocked the
-// writer, gets no copy; one who is not told of the thread at once, no notification.
+// writer, gets no copy; one who is not told of the thread at once, no
+// notification. A *PaceError if the writer has written too much.
 func (s *Store) File(ctx context.Context, filings ...threading.Filing) ([]threading.Filed, error) {
 	rows := make([]filingRow, len(filings))
 	for i, f := range filings {
@@ -66,6 +67,14 @@ func (s *Store) File(ctx context.Context, filings ...threading.Filing) ([]thread
 	return filed, nil
 }
 
+// WasFiled reports whether a filing of this Dedupe was filed within
+// threading.DedupeFor.
+func (s *Store) WasFiled(ctx context.Context, dedupe []byte) (bool, error) {
+	var was bool
+	err := s.row(ctx, "SELECT EXISTS (SELECT 1 FROM dedupe WHERE hash = ? AND filed_at >= ?)", []any{dedupe, millis(s.o.Now().Add(-threading.DedupeFor))}, &was)
+	return was, err
+}
+
 func (t *tx) file(f *filingRow) (threading.Filed, error) {
 	m := f.Message
 	if f.NewThread != nil {
@@ -85,6 +94,9 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 			return filed, t.row("SELECT thread_id, message_id FROM dedupe WHERE hash = ?", []any{f.Dedupe}, &filed.ThreadID, &filed.MessageID)
 		}
 	}
+	if err := t.keepPace(f); err != nil {
+		return filed, err
+	}
 	if f.NewThread != nil {
 		if err := t.addThread(f.NewThread); err != nil {
 			return filed, fmt.Errorf("start the thread: %w", err)
@@ -98,6 +110,12 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 	if _, err := t.exec("INSERT INTO messages (thread_id, id, writer_id, body_id, foreign_id, filed_at) VALUES (?, ?, ?, ?, ?, ?)",
 		m.ThreadID, m.ID, m.WriterID, f.body.id, f.foreign, millis(m.FiledAt)); err != nil {
 		return filed, fmt.Errorf("write the message: %w", err)
+	}
+	if !f.Automatic {
+		if _, err := t.exec("INSERT INTO correspondents (member_id, other_id) SELECT ?, member_id FROM participants WHERE thread_id = ? AND member_id <> ? ON CONFLICT DO NOTHING",
+			m.WriterID, m.ThreadID, m.WriterID); err != nil {
+			return filed, fmt.Errorf("note whom the writer knows: %w", err)
+		}
 	}
 	for i := range f.Copies {
 		if err := t.addCopy(f, i, m.ThreadID); err != nil {

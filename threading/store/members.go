@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,12 +10,12 @@ import (
 	"github.com/stagedoor/stagedoor/threading"
 )
 
-const memberColumns = "m.id, COALESCE(m.handle, ''), m.name, m.status, m.alerts, m.digest_at, m.timezone, m.created_at"
+const memberColumns = "m.id, COALESCE(m.handle, ''), m.name, m.status, m.alerts, m.digest_at, m.timezone, m.created_at, m.first_contact"
 
 func scanMember(r scanner, more ...any) (threading.Member, error) {
 	var m threading.Member
 	var created int64
-	err := r.Scan(append([]any{&m.ID, &m.Handle, &m.Name, &m.Status, &m.Alerts, &m.DigestAt, &m.Timezone, &created}, more...)...)
+	err := r.Scan(append([]any{&m.ID, &m.Handle, &m.Name, &m.Status, &m.Alerts, &m.DigestAt, &m.Timezone, &created, &m.FirstContact}, more...)...)
 	m.CreatedAt = fromMillis(created)
 	return m, err
 }
@@ -24,7 +25,7 @@ func scanMember(r scanner, more ...any) (threading.Member, error) {
 // else is empty gets its default (active, immediate, 08:00, UTC). ErrExists,
 // wrapped, says what is taken; no error repeats an address.
 func (s *Store) AddMember(ctx context.Context, m threading.Member, addresses []string) (threading.Member, error) {
-	if err := threading.CheckSlug(m.Handle); err != nil {
+	if err := threading.CheckHandle(m.Handle); err != nil {
 		return m, fmt.Errorf("the handle %w", err)
 	}
 	if err := threading.CheckName(m.Name); err != nil {
@@ -46,6 +47,10 @@ func (s *Store) AddMember(ctx context.Context, m threading.Member, addresses []s
 	if m.Timezone == "" {
 		m.Timezone = "UTC"
 	}
+	if m.FirstContact == "" {
+		m.FirstContact = threading.FirstContactAnyone
+	}
+	skeleton := threading.Skeleton(m.Handle)
 	rows := make([]addressRow, len(addresses))
 	for i, a := range addresses {
 		var err error
@@ -54,8 +59,11 @@ func (s *Store) AddMember(ctx context.Context, m threading.Member, addresses []s
 		}
 	}
 	err := s.c.commit(ctx, func(t *tx) error {
-		_, err := t.exec("INSERT INTO members (id, handle, name, status, alerts, digest_at, timezone, created_at, digest_due, digest_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			m.ID, m.Handle, m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, millis(m.CreatedAt), digestDue(m.NextDigest(m.CreatedAt, time.Time{})), millis(m.CreatedAt))
+		if err := t.looksLike(m.Handle, skeleton); err != nil {
+			return err
+		}
+		_, err := t.exec("INSERT INTO members (id, handle, name, status, alerts, digest_at, timezone, created_at, digest_due, digest_since, first_contact, skeleton) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			m.ID, m.Handle, m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, millis(m.CreatedAt), digestDue(m.NextDigest(m.CreatedAt, time.Time{})), millis(m.CreatedAt), m.FirstContact, skeleton)
 		if isUnique(err) {
 			return fmt.Errorf("the handle %s is taken: %w", m.Handle, ErrExists)
 		} else if err != nil {
@@ -80,6 +88,19 @@ func (s *Store) AddMember(ctx context.Context, m threading.Member, addresses []s
 		return m, fmt.Errorf("add the member: %w", err)
 	}
 	return m, nil
+}
+
+// looksLike returns ErrExists, wrapped, if the handle can be taken for that of
+// another member.
+func (t *tx) looksLike(handle, skeleton string) error {
+	var other string
+	err := t.row("SELECT handle FROM members WHERE skeleton = ? AND handle <> ? LIMIT 1", []any{skeleton, handle}, &other)
+	if errors.Is(err, ErrNotFound) || t.c.lookAlikes {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("look for handles like it: %w", err)
+	}
+	return fmt.Errorf("the handle %s can be taken for %s, another member's: %w", handle, other, ErrExists)
 }
 
 // Member returns the member with that ID, removed ones too. ErrNotFound.
@@ -123,7 +144,8 @@ func (s *Store) Members(ctx context.Context, after string, limit int) ([]threadi
 	return list, nil
 }
 
-// UpdateMember writes Name, Status, Alerts, DigestAt and Timezone. ErrNotFound.
+// UpdateMember writes Name, Status, Alerts, DigestAt, Timezone and FirstContact.
+// ErrNotFound.
 func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
 	if err := threading.CheckName(m.Name); err != nil {
 		return fmt.Errorf("the name %w", err)
@@ -134,8 +156,8 @@ func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
 		if err != nil {
 			return err
 		}
-		if err := changed(t.exec("UPDATE members SET name = ?, status = ?, alerts = ?, digest_at = ?, timezone = ? WHERE id = ? AND handle IS NOT NULL",
-			m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, m.ID)); err != nil {
+		if err := changed(t.exec("UPDATE members SET name = ?, status = ?, alerts = ?, digest_at = ?, timezone = ?, first_contact = ? WHERE id = ? AND handle IS NOT NULL",
+			m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, cmp.Or(m.FirstContact, threading.FirstContactAnyone), m.ID)); err != nil {
 			return err
 		}
 		if m.Alerts == threading.AlertsNever && plan.Alerts != m.Alerts {
@@ -144,30 +166,6 @@ func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
 			}
 		}
 		return t.replan(m.ID, plan, now)
-	})
-}
-
-// erased are the tables that hold what is a member's own.
-var erased = []string{"addresses", "credentials", "entries", "tombstones", "items", "mailboxes", "client_ids", "queue", "held", "address_requests", "blocks", "mutes", "thread_alerts", "sessions", "signin_links", "index_blocks", "index_slices", "annotations", "member_state"}
-
-// RemoveMember erases a member's addresses, credentials, mailboxes, queue rows
-// and held messages. The row stays, without handle and name: threads refer to
-// it. ErrNotFound.
-func (s *Store) RemoveMember(ctx context.Context, id threading.ID) error {
-	return s.c.commit(ctx, func(t *tx) error {
-		if err := changed(t.exec("UPDATE members SET handle = NULL, name = '', status = ?, digest_due = 0 WHERE id = ? AND handle IS NOT NULL", threading.MemberRemoved, id)); err != nil {
-			return err
-		}
-		for _, table := range erased {
-			if _, err := t.exec("DELETE FROM "+table+" WHERE member_id = ?", id); err != nil {
-				return fmt.Errorf("erase %s: %w", table, err)
-			}
-		}
-		// What the member wrote stays with the others; their own mail system's IDs go.
-		if _, err := t.exec("UPDATE messages SET foreign_id = NULL WHERE writer_id = ? AND thread_id IN (SELECT thread_id FROM participants WHERE member_id = ?)", id, id); err != nil {
-			return err
-		}
-		return nil
 	})
 }
 

@@ -63,6 +63,8 @@ type Options struct {
 	// other processes on the same database are polled for and reach its
 	// subscribers and its queue's workers within about a second.
 	Follow bool
+	// LookAlikes lets a new member's handle look like that of another.
+	LookAlikes bool
 	// Quota is how many octets a member's clients may fill; zero: no bound.
 	Quota int64
 	// Observe is told, after the commit, of each message that is filed ("filed",
@@ -150,7 +152,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	s.c = &committer{db: db, conn: conn, stmts: map[string]*sql.Stmt{}, jobs: make(chan *job, maxWaiting), done: make(chan struct{}), publish: s.publish}
+	s.c = &committer{db: db, conn: conn, stmts: map[string]*sql.Stmt{}, jobs: make(chan *job, maxWaiting), done: make(chan struct{}), publish: s.publish, lookAlikes: o.LookAlikes}
 	if !o.Follow {
 		s.c.announce = true
 	}

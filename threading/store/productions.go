@@ -8,13 +8,13 @@ import (
 	"github.com/stagedoor/stagedoor/threading"
 )
 
-const productionColumns = "p.id, p.slug, p.title, p.owner_id, p.created_at"
+const productionColumns = "p.id, p.slug, p.title, p.owner_id, p.created_at, p.closed_at"
 
 func scanProduction(r scanner) (threading.Production, error) {
 	var p threading.Production
-	var created int64
-	err := r.Scan(&p.ID, &p.Slug, &p.Title, &p.OwnerID, &created)
-	p.CreatedAt = fromMillis(created)
+	var created, closed int64
+	err := r.Scan(&p.ID, &p.Slug, &p.Title, &p.OwnerID, &created, &closed)
+	p.CreatedAt, p.ClosedAt = fromMillis(created), fromMillis(closed)
 	return p, err
 }
 
@@ -59,6 +59,18 @@ func (s *Store) ProductionBySlug(ctx context.Context, slug string) (threading.Pr
 	return scanOne(scanProduction(s.queryRow(ctx, "SELECT "+productionColumns+" FROM productions p WHERE p.slug = ?", slug)))
 }
 
+// CloseProduction ends a production's conversations, or opens it again.
+// Closing twice is no error. ErrNotFound.
+func (s *Store) CloseProduction(ctx context.Context, id threading.ID, closed bool) error {
+	var at int64
+	if closed {
+		at = millis(s.o.Now())
+	}
+	return s.c.commit(ctx, func(t *tx) error {
+		return changed(t.exec("UPDATE productions SET closed_at = CASE WHEN closed_at > 0 AND ? > 0 THEN closed_at ELSE ? END WHERE id = ?", at, at, id))
+	})
+}
+
 // Productions lists productions by slug, after the given one, at most limit.
 func (s *Store) Productions(ctx context.Context, after string, limit int) ([]threading.Production, error) {
 	var list []threading.Production
@@ -73,11 +85,11 @@ func (s *Store) Productions(ctx context.Context, after string, limit int) ([]thr
 	return list, nil
 }
 
-// ProductionsOf lists the productions that one of these members owns, by title,
+// ProductionsOf lists the open productions that one of these members owns, by title,
 // at most 200.
 func (s *Store) ProductionsOf(ctx context.Context, a, b threading.ID) ([]threading.Production, error) {
 	var list []threading.Production
-	err := s.rows(ctx, "SELECT "+productionColumns+" FROM productions p WHERE p.owner_id IN (?, ?) ORDER BY p.title, p.id LIMIT 200", []any{a, b}, func(r scanner) error {
+	err := s.rows(ctx, "SELECT "+productionColumns+" FROM productions p WHERE p.owner_id IN (?, ?) AND p.closed_at = 0 ORDER BY p.title, p.id LIMIT 200", []any{a, b}, func(r scanner) error {
 		p, err := scanProduction(r)
 		list = append(list, p)
 		return err

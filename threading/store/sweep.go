@@ -78,6 +78,7 @@ var sweepSteps = []struct {
 	{"SELECT member_id, hash FROM client_ids WHERE noted_at < ? LIMIT ?", "DELETE FROM client_ids WHERE member_id = ? AND hash = ?", 2, timesOlder(clientIDAge)},
 	{"SELECT id FROM held WHERE expires_at > 0 AND expires_at < ? LIMIT ?", "DELETE FROM held WHERE id = ?", 1, timesOlder(0)},
 	{"SELECT id FROM address_requests WHERE expires_at < ? LIMIT ?", "DELETE FROM address_requests WHERE id = ?", 1, timesOlder(0)},
+	{"SELECT member_id, kind, slot FROM pace WHERE slot < ? LIMIT ?", "DELETE FROM pace WHERE member_id = ? AND kind = ? AND slot = ?", 3, slotsOlder(24 * time.Hour)},
 	{"SELECT hash FROM sessions WHERE expires_at < ? LIMIT ?", "DELETE FROM sessions WHERE hash = ?", 1, timesOlder(0)},
 	{"SELECT id FROM signin_links WHERE expires_at < ? LIMIT ?", "DELETE FROM signin_links WHERE id = ?", 1, timesOlder(0)},
 	{"SELECT id FROM records WHERE id < ? LIMIT ?", "DELETE FROM records WHERE id = ?", 1, idsOlder(recordAge)},
@@ -89,6 +90,10 @@ func idsOlder(age time.Duration) func(time.Time) any {
 
 func timesOlder(age time.Duration) func(time.Time) any {
 	return func(now time.Time) any { return millis(now.Add(-age)) }
+}
+
+func slotsOlder(age time.Duration) func(time.Time) any {
+	return func(now time.Time) any { return paceSlot(now.Add(-age)) }
 }
 
 // Sweep removes what nobody needs any more: items without an entry, bodies

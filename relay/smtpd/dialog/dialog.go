@@ -5,8 +5,8 @@
 // with Go escapes and without CRLF, "S: " a line that the server answers ("..."
 // stands for anything), "TLS" the client's handshake, "EOF" the server closes,
 // "INBOX handle n" how many messages a member has, "HAS handle text" that the
-// newest of them holds a text (with Go escapes), "HELD n" how many messages are
-// held. "#" begins a comment. "$ALIAS" is the reply alias that Tess answers to,
+// newest of them holds a text (with Go escapes), "LACKS handle text" that it
+// doesn't in any letter case, "HELD n" how many messages are held. "#" begins a comment. "$ALIAS" is the reply alias that Tess answers to,
 // "$LONG" more octets than a line may have, "$40K" 40,960 octets.
 package dialog
 
@@ -259,6 +259,11 @@ func (p *player) line(n int, line string) {
 		handle, text, _ := strings.Cut(rest, " ")
 		if got := p.Newest(handle); !strings.Contains(got, p.unescape(n, text)) {
 			p.Fatalf("line %d: %s does not have %s:\n%q", n, handle, text, got)
+		}
+	case verb == "LACKS":
+		handle, text, _ := strings.Cut(rest, " ")
+		if got := p.Newest(handle); strings.Contains(strings.ToLower(got), strings.ToLower(p.unescape(n, text))) {
+			p.Fatalf("line %d: %s has %s:\n%q", n, handle, text, got)
 		}
 	case verb == "HELD":
 		held, err := p.Store.HeldMessages(context.Background(), 100)

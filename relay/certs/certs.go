@@ -16,6 +16,7 @@
 package certs
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -186,6 +187,16 @@ func (s *Source) pick(name string) *tls.Certificate {
 		}
 	}
 	return now.fallback
+}
+
+// Issued is the certificate for a name, if an authority stands behind it; nil for
+// one that signed itself.
+func (s *Source) Issued(name string) *tls.Certificate {
+	c := s.pick(name)
+	if bytes.Equal(c.Leaf.RawIssuer, c.Leaf.RawSubject) {
+		return nil
+	}
+	return c
 }
 
 // TLSConfig is for a listener. tickets: offer session tickets (RFC 5077).

@@ -2,13 +2,18 @@ package certs
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"log/slog"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestASelfSignedCertificateIsKept(t *testing.T) {
@@ -35,6 +40,33 @@ func TestASelfSignedCertificateIsKept(t *testing.T) {
 	other, err := New(o)
 	if err != nil || other.pick("").Leaf.VerifyHostname("other.example.com") != nil {
 		t.Errorf("a new name is not in the certificate (%v)", err)
+	}
+}
+
+// Only a certificate that somebody else stands behind is worth a signature.
+func TestIssued(t *testing.T) {
+	s, err := New(Options{SelfSignedDir: t.TempDir(), Names: []string{"mx.test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := s.Issued("mx.test"); c != nil {
+		t.Error("a self-signed certificate passes as issued")
+	}
+	key, _ := issue(t, "x.test")
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"mx.test"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, leaf, &x509.Certificate{Subject: pkix.Name{CommonName: "Authority"}}, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if leaf, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	s.use("mx.test", &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf})
+	if c := s.Issued("mx.test"); c == nil || !c.Leaf.Equal(leaf) {
+		t.Errorf("%v", c)
+	}
+	if c := s.Issued("other.test"); c != nil {
+		t.Error("the name has no certificate of its own")
 	}
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -66,6 +67,7 @@ func (s *Server) connect(_ context.Context, w http.ResponseWriter, _ *http.Reque
 // settings is what the files for mail programs are made of.
 type settings struct {
 	Domain, Brand, Address, Handle string
+	Name                           string // of the member, in a profile
 	IMAP, SMTP                     []mailService
 	UUIDs                          [3]string
 }
@@ -93,32 +95,47 @@ var xmlFuncs = template.FuncMap{"first": first, "x": func(v any) string {
 
 var mailFiles = template.Must(template.New("").Funcs(xmlFuncs).ParseFS(files, "pages/*.xml"))
 
-func (s *Server) file(w http.ResponseWriter, name, kind string, data any) {
-	var b strings.Builder
+// mailFile writes a file; false: it could not, and has said so.
+func (s *Server) mailFile(w http.ResponseWriter, name string, data any) ([]byte, bool) {
+	var b bytes.Buffer
 	if err := mailFiles.ExecuteTemplate(&b, name, data); err != nil {
 		s.log.Error("a file can't be made", "file", name, "error", err)
 		answer(w, http.StatusInternalServerError, "Something went wrong here. Please try again later.\n")
-		return
+		return nil, false
 	}
+	return b.Bytes(), true
+}
+
+// send sends a file.
+func send(w http.ResponseWriter, kind string, content []byte) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, _ = io.WriteString(w, b.String())
+	_, _ = w.Write(content)
 }
+
+const xmlType = "application/xml; charset=utf-8"
 
 // autoconfig answers Thunderbird, K-9 and others that follow Mozilla's
 // configuration format, version 1.1. The user name is the address's local part.
 func (s *Server) autoconfig(w http.ResponseWriter, _ *http.Request) {
-	s.file(w, "autoconfig.xml", "application/xml; charset=utf-8", s.settingsFor(""))
+	if content, ok := s.mailFile(w, "autoconfig.xml", s.settingsFor("")); ok {
+		send(w, xmlType, content)
+	}
 }
 
 // maxAutodiscover bounds an Autodiscover request, in octets.
 const maxAutodiscover = 16 << 10
 
+// outlookSchema is what Autodiscover answers in; a phone that looks for an Exchange
+// server asks for another.
+const outlookSchema = "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a"
+
 // autodiscover answers Outlook's POX Autodiscover (MS-OXDSCLI section 2.2.4).
 func (s *Server) autodiscover(w http.ResponseWriter, r *http.Request) {
 	var q struct {
 		Address string `xml:"Request>EMailAddress"`
+		Schema  string `xml:"Request>AcceptableResponseSchema"`
 	}
 	if err := xml.NewDecoder(io.LimitReader(r.Body, maxAutodiscover)).Decode(&q); err != nil {
 		answer(w, http.StatusBadRequest, "This is no Autodiscover request.\n")
@@ -129,7 +146,13 @@ func (s *Server) autodiscover(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusNotFound, "The address is not one of this service.\n")
 		return
 	}
-	s.file(w, "autodiscover.xml", "application/xml; charset=utf-8", s.settingsFor(handle))
+	name, data := "autodiscover.xml", any(s.settingsFor(handle))
+	if q.Schema = strings.TrimSpace(q.Schema); q.Schema != "" && q.Schema != outlookSchema {
+		name, data = "autodiscover-error.xml", nil
+	}
+	if content, ok := s.mailFile(w, name, data); ok {
+		send(w, xmlType, content)
+	}
 }
 
 // autodiscoverJSON tells newer Outlooks where the XML is (MS-OXDISCO section
@@ -158,12 +181,27 @@ func (s *Server) autodiscoverJSON(w http.ResponseWriter, r *http.Request) {
 // password: the device asks for it.
 func (s *Server) profile(_ context.Context, w http.ResponseWriter, _ *http.Request, v visitor) {
 	set := s.settingsFor(v.Handle)
+	set.Name = v.DisplayName()
 	for i := range set.UUIDs {
 		// The same profile has the same UUIDs: installing it again replaces it.
 		sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", i, set.Address))
 		sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80 // RFC 9562 section 5.8
 		set.UUIDs[i] = fmt.Sprintf("%X-%X-%X-%X-%X", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 	}
+	content, ok := s.mailFile(w, "profile.xml", set)
+	if !ok {
+		return
+	}
+	if s.o.Signer != nil {
+		if c := s.o.Signer(); c != nil {
+			file, err := signed(content, c)
+			if err != nil {
+				s.log.Warn("a profile goes out unsigned", "error", err)
+			} else {
+				content = file
+			}
+		}
+	}
 	w.Header().Set("Content-Disposition", `attachment; filename="`+v.Handle+`.mobileconfig"`)
-	s.file(w, "profile.xml", "application/x-apple-aspen-config", set)
+	send(w, "application/x-apple-aspen-config", content)
 }

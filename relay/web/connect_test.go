@@ -68,8 +68,8 @@ func TestAutodiscover(t *testing.T) {
 		return `<?xml version="1.0"?><Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006"><Request><EMailAddress>` + address + `</EMailAddress></Request></Autodiscover>`
 	}
 	status, text := ask(request("Tess@MSG.example.com"))
-	if got := elements(t, text); status != 200 || !strings.Contains(got, "<Type>IMAP<Server>mx.msg.example.com<Port>143<LoginName>tess<SPA>off<SSL>off<Encryption>TLS") ||
-		!strings.Contains(got, "<Type>SMTP<Server>mx.msg.example.com<Port>465<LoginName>tess<SPA>off<SSL>on<Encryption>SSL") {
+	if got := elements(t, text); status != 200 || !strings.Contains(got, "<Type>IMAP<Server>mx.msg.example.com<Port>143<LoginName>tess<DomainRequired>off<SPA>off<SSL>off<Encryption>TLS<AuthRequired>on<Protocol>") ||
+		!strings.Contains(got, "<Type>SMTP<Server>mx.msg.example.com<Port>465<LoginName>tess<DomainRequired>off<SPA>off<SSL>on<Encryption>SSL<AuthRequired>on<UsePOPAuth>on<SMTPLast>off") {
 		t.Errorf("%d\n%s", status, text)
 	}
 	// Whether there is such a member does not show.
@@ -83,6 +83,11 @@ func TestAutodiscover(t *testing.T) {
 			t.Errorf("%.80s: %d\n%s", body, status, text)
 		}
 	}
+	// A phone that looks for an Exchange server goes on to what there is.
+	exchange := strings.Replace(request("tess@msg.example.com"), "</Request>", "<AcceptableResponseSchema>http://schemas.microsoft.com/exchange/autodiscover/mobilesync/responseschema/2006</AcceptableResponseSchema></Request>", 1)
+	if status, text := ask(exchange); status != 200 || !strings.Contains(elements(t, text), "<Error><ErrorCode>601<Message>This is no Exchange server") {
+		t.Errorf("%d\n%s", status, text)
+	}
 	wants(t, b.open("/autodiscover/autodiscover.json?Email=tess@msg.example.com&Protocol=AutodiscoverV1", nil, 200), `"Url":"http://msg.example.com/autodiscover/autodiscover.xml"`)
 	b.open("/autodiscover/autodiscover.json/v1.0/tess@msg.example.com?Protocol=ActiveSync", nil, 404)
 }
@@ -93,7 +98,7 @@ func TestConnectPage(t *testing.T) {
 	b.signInTess()
 	wants(t, b.open("/account/connect", nil, 200), "tess@msg.example.com", "mx.msg.example.com, port 993, SSL/TLS", "mx.msg.example.com, port 465, SSL/TLS")
 	profile := b.open("/account/connect/profile.mobileconfig", nil, 200)
-	wants(t, elements(t, profile), "<key>EmailAddress<string>tess@msg.example.com", "<key>IncomingMailServerPortNumber<integer>993", "<string>Your messages of Back & Stage in")
+	wants(t, elements(t, profile), "<key>EmailAccountName<string>Tess<key>EmailAddress<string>tess@msg.example.com", "<key>IncomingMailServerPortNumber<integer>993", "<string>Your messages of Back & Stage in")
 	if again := b.open("/account/connect/profile.mobileconfig", nil, 200); again != profile {
 		t.Error("loading the profile again makes another one")
 	}

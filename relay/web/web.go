@@ -24,6 +24,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -65,7 +66,10 @@ type Options struct {
 	STSPolicy string // for MTA-STS (RFC 8461); empty: there is none
 	// Challenge is what a certificate authority finds at a token (RFC 8555
 	// section 8.3); nil: nothing.
-	Challenge  func(token string) (string, bool)
+	Challenge func(token string) (string, bool)
+	// Signer is the certificate that signs profiles; nil, or nil from it: they
+	// go out unsigned.
+	Signer     func() *tls.Certificate
 	TempDir    string           // for posted files; empty: the system's
 	MaxMessage int64            // octets of a contact form with its files; 0: 25 MB
 	LinkKey    string           // signs the platform's links; empty: there are none

@@ -75,6 +75,8 @@ type IMAP struct {
 	Listen            []string `toml:"listen" doc:"host:port, with STARTTLS."`
 	ListenTLS         []string `toml:"listen_tls" doc:"host:port, TLS from the first octet (RFC 8314)."`
 	AllowInsecureAuth bool     `toml:"allow_insecure_auth" doc:"Passwords without TLS; for tests, on loopback addresses only."`
+	SCRAM             bool     `toml:"scram" doc:"true: AUTH=SCRAM-SHA-256 and -PLUS (RFC 7677) are offered too, which app passwords can be used with. Programs that take the strongest way by themselves can't sign in with a member's own password then."`
+	Disabled          []string `toml:"disabled_capabilities" doc:"Capabilities that are neither told nor understood, because a program chokes on them: [\"QRESYNC\"] for all, [\"Outlook:QRESYNC\"] for programs that say by ID (RFC 2971) that their name has Outlook in it. docs/imap.md lists them."`
 	AllMailbox        bool     `toml:"all_mailbox" doc:"true: each member has a mailbox All, with both sides of every conversation (RFC 6154 \\All). Mail clients that fetch everything fetch each message twice then."`
 }
 

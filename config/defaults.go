@@ -19,7 +19,7 @@ func Default() *Config {
 		SMTP:       SMTP{Listen: []string{"0.0.0.0:25"}, MaxMessageSize: 25 * MB, MTASTS: STSTesting},
 		LMTP:       LMTP{Listen: []string{}},
 		Submission: Submission{Listen: []string{"0.0.0.0:587"}, ListenTLS: []string{"0.0.0.0:465"}},
-		IMAP:       IMAP{Listen: []string{"0.0.0.0:143"}, ListenTLS: []string{"0.0.0.0:993"}},
+		IMAP:       IMAP{Listen: []string{"0.0.0.0:143"}, ListenTLS: []string{"0.0.0.0:993"}, Disabled: []string{}},
 		HTTP:       HTTP{Listen: []string{"127.0.0.1:8080"}, ListenTLS: []string{}},
 		Metrics:    Metrics{Listen: []string{}},
 		TLS:        TLS{ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory"},
@@ -52,7 +52,7 @@ func dev(domain string) *Config {
 	c.Storage = Storage{DSN: "sqlite:stagedoor-data/stagedoor.db", KeyFile: "stagedoor-data/secret.key"}
 	c.SMTP.Listen = []string{"127.0.0.1:2525"}
 	c.Submission = Submission{Listen: []string{"127.0.0.1:2587"}, ListenTLS: []string{"127.0.0.1:2465"}, AllowInsecureAuth: true}
-	c.IMAP = IMAP{Listen: []string{"127.0.0.1:2143"}, ListenTLS: []string{"127.0.0.1:2993"}, AllowInsecureAuth: true}
+	c.IMAP = IMAP{Listen: []string{"127.0.0.1:2143"}, ListenTLS: []string{"127.0.0.1:2993"}, AllowInsecureAuth: true, Disabled: []string{}}
 	c.HTTP.Listen = []string{"127.0.0.1:2080"}
 	c.Outbound.Smarthost = "smtp://127.0.0.1:1025"
 	c.SenderAuth.Policy = PolicyEnvelope

@@ -136,7 +136,7 @@ func (c *Config) APIToken() (string, error) {
 
 // Problem makes an error about a key that shows only while the daemon starts
 // (a port that is taken, say). It names the key's file and line.
-func (c *Config) Problem(key, format string, args ...any) error {
+func (c *Config) Problem(key, format string, args ...any) Problem {
 	return c.origin.problem(key, format, args...)
 }
 

@@ -3,8 +3,6 @@ package imapd
 import (
 	"errors"
 
-	"github.com/emersion/go-imap/v2"
-
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
@@ -45,15 +43,19 @@ func (s *Session) found(uids []uint32, modseqs []uint64) *Found {
 // Save keeps UIDs as what "$" stands for (RFC 5182 section 2.1).
 func (s *Session) Save(uids []uint32) { s.searchResult = threading.UIDsOf(uids) }
 
-// SearchMailbox searches a mailbox without opening it for the client (RFC 7377).
-func (s *Session) SearchMailbox(name string, c *Criteria) (*Found, *imap.SelectData, error) {
-	other := &Session{srv: s.srv, ctx: s.ctx, ip: s.ip, member: s.member, feed: s.feed}
-	d, err := other.Select(name, SelectOptions{ReadOnly: true, Aside: true})
-	if err != nil {
-		return nil, nil, err
+// SearchMailbox searches a mailbox without opening it for the client (RFC 7377),
+// and returns its UIDVALIDITY. The one that is open is searched as the client
+// knows it.
+func (s *Session) SearchMailbox(name string, c *Criteria) (*Found, uint32, error) {
+	in := s
+	if name != s.SelectedName() {
+		in = &Session{srv: s.srv, ctx: s.ctx, ip: s.ip, member: s.member, feed: s.feed}
+		if _, err := in.Select(name, SelectOptions{ReadOnly: true, Aside: true}); err != nil {
+			return nil, 0, err
+		}
 	}
-	f, err := other.Search(c, nil)
-	return f, d.SelectData, err
+	f, err := in.Search(c, nil)
+	return f, in.box.UIDValidity, err
 }
 
 // progressEvery is how many messages are looked at between two reports.

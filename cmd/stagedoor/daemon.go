@@ -192,7 +192,7 @@ func (d *daemon) wireDoors() error {
 		SessionsPerMember: limits.SessionsPerMember, Logger: d.log,
 	})
 	d.imap = wire.New(wire.Options{
-		IMAP: sessions, TLSConfig: d.certs.TLSConfig(true), InsecureAuth: c.IMAP.AllowInsecureAuth,
+		IMAP: sessions, TLSConfig: d.certs.TLSConfig(true), InsecureAuth: c.IMAP.AllowInsecureAuth, Scram: c.IMAP.SCRAM, Disabled: c.IMAP.Disabled,
 		MaxConnections: limits.Connections, MaxConnectionsPerIP: limits.ConnectionsPerIP, Logger: d.log,
 	})
 	linkKey, err := c.APIToken()

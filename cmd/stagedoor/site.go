@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stagedoor/stagedoor/config"
+	"github.com/stagedoor/stagedoor/imapd/wire"
 	"github.com/stagedoor/stagedoor/relay"
 	"github.com/stagedoor/stagedoor/relay/outbound"
 	"github.com/stagedoor/stagedoor/relay/outbound/signing"
@@ -38,6 +39,20 @@ type site struct {
 
 // config reads the site's configuration.
 func (s *site) config() (*config.Config, error) {
+	cfg, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range cfg.IMAP.Disabled { // which there are, imapd knows
+		if wrong := wire.CheckDisabled(entry); wrong != "" {
+			return nil, config.Problems{cfg.Problem("imap.disabled_capabilities", "%q: %s", entry, wrong)}
+		}
+	}
+	return cfg, nil
+}
+
+// read reads it as far as package config checks it.
+func (s *site) read() (*config.Config, error) {
 	switch {
 	case s.dev && s.configFile != "" && s.devDomain != "":
 		return nil, usagef("--domain and --config exclude each other: the file names the domain")

@@ -25,7 +25,7 @@ func (s *squeezed) Write(p []byte) (int, error) {
 	return len(p), s.w.Flush()
 }
 
-// A whole session compressed (RFC 4978), while another is: what the server
+// A whole session compressed (RFC 4978 section 3), while another is: what the server
 // writes with may change hands.
 func TestCompress(t *testing.T) {
 	h := newHouse(t)
@@ -40,7 +40,7 @@ func TestCompress(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := &squeezed{p.Conn, flate.NewReader(p.Reader), w}
-		peers = append(peers, &peer{c, bufio.NewReader(c)})
+		peers = append(peers, &peer{Conn: c, Reader: bufio.NewReader(c)})
 	}
 	for range 3 {
 		for _, p := range peers {

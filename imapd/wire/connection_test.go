@@ -23,7 +23,7 @@ func (h *house) dial() *peer {
 	}
 	h.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-	p := &peer{c, bufio.NewReader(c)}
+	p := &peer{Conn: c, Reader: bufio.NewReader(c)}
 	if _, err := p.ReadString('\n'); err != nil {
 		h.Fatal(err)
 	}

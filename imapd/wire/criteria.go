@@ -54,7 +54,22 @@ func (s *searchReader) text() string {
 // badCharset refuses a charset (RFC 9051 section 6.4.4).
 var errCharset = &imap.Error{Type: imap.StatusResponseTypeNo, Code: "BADCHARSET (UTF-8 US-ASCII)", Text: "This server doesn't know that charset."}
 
-// setCharset reads the charset's name.
+// charsetIfGiven reads CHARSET, which a client that has UTF-8 must not give (RFC
+// 6855 section 3).
+func (s *searchReader) charsetIfGiven() {
+	r := s.c.r
+	if !s.c.nextWord("CHARSET") {
+		return
+	}
+	r.sp()
+	s.setCharset(r.astring())
+	r.sp()
+	if s.c.enabled.utf8 {
+		r.bad("You enabled UTF8=ACCEPT: a search names no charset.")
+	}
+}
+
+// setCharset takes the charset's name.
 func (s *searchReader) setCharset(name string) {
 	s.charset = upper(name)
 	if s.charset == "UTF8" {

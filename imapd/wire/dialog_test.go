@@ -7,9 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stagedoor/stagedoor/threading/store"
 )
 
 // update rewrites the dialogs to what the server answers: look at every line
@@ -18,7 +21,9 @@ var update = flag.Bool("update", false, "rewrite testdata/*.txt to what the serv
 
 // TestDialogs runs testdata/*.txt: what the client sends ("C: "; "C1: ", "C2: "
 // for several connections) and what the server answers ("S: "), line by line.
-// "..." in an answer stands for anything; "deliver FILE" files a message.
+// "..." in an answer stands for anything; <UIDVALIDITY>, <MAILBOXID>, <EMAILID> and
+// <THREADID> in a command for what the client was told of last; "deliver FILE"
+// files a message; "with quota N" bounds what the mailboxes may hold.
 func TestDialogs(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -31,8 +36,8 @@ func TestDialogs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d := &dialog{house: newHouse(t), peers: map[string]*peer{}}
 			lines := strings.Split(string(text), "\n")
+			d := &dialog{house: newHouseWith(t, storeOptions(t, lines)), peers: map[string]*peer{}}
 			if *update {
 				if err := os.WriteFile(f, []byte(strings.Join(d.rewrite(lines), "\n")), 0o644); err != nil {
 					t.Fatal(err)
@@ -46,6 +51,20 @@ func TestDialogs(t *testing.T) {
 	}
 }
 
+// storeOptions are what a dialog's lines beginning with "with" ask for.
+func storeOptions(t *testing.T, lines []string) (o store.Options) {
+	for _, line := range lines {
+		if quota, ok := strings.CutPrefix(line, "with quota "); ok {
+			n, err := strconv.ParseInt(quota, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Quota = n
+		}
+	}
+	return o
+}
+
 type dialog struct {
 	*house
 	peers map[string]*peer
@@ -54,6 +73,7 @@ type dialog struct {
 type peer struct {
 	net.Conn
 	*bufio.Reader
+	told map[string]string // what commands refer to, by name
 }
 
 func (d *dialog) peer(name string) *peer {
@@ -65,7 +85,7 @@ func (d *dialog) peer(name string) *peer {
 		}
 		d.Cleanup(func() { _ = c.Close() })
 		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
-		p = &peer{c, bufio.NewReader(c)}
+		p = &peer{c, bufio.NewReader(c), map[string]string{}}
 		d.peers[name] = p
 	}
 	return p
@@ -73,7 +93,7 @@ func (d *dialog) peer(name string) *peer {
 
 func (d *dialog) line(n int, line string) {
 	d.Helper()
-	if line == "" || line[0] == '#' {
+	if line == "" || line[0] == '#' || strings.HasPrefix(line, "with ") {
 		return
 	}
 	if file, ok := strings.CutPrefix(line, "deliver "); ok {
@@ -91,6 +111,9 @@ func (d *dialog) line(n int, line string) {
 	text = strings.TrimPrefix(text, " ")
 	p := d.peer(who[1:])
 	if who[0] == 'C' {
+		for name, value := range p.told {
+			text = strings.ReplaceAll(text, "<"+name+">", value)
+		}
 		if _, err := p.Write([]byte(text + "\r\n")); err != nil {
 			d.Fatalf("line %d: %v", n, err)
 		}
@@ -107,8 +130,14 @@ func (d *dialog) hears(p *peer, n int, want string) string {
 	if err != nil {
 		d.Fatalf("line %d: want %q: %v (got %q)", n, want, err, got)
 	}
+	for _, m := range told.FindAllStringSubmatch(got, -1) {
+		p.told[m[1]] = m[2]
+	}
 	return strings.TrimRight(got, "\r\n")
 }
+
+// told are what later commands refer to.
+var told = regexp.MustCompile(`(UIDVALIDITY|MAILBOXID|EMAILID|THREADID) \(?(\w+)`)
 
 func fits(got, want string) bool {
 	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(want), `\.\.\.`, ".*") + "$").MatchString(got)

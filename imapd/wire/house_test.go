@@ -29,12 +29,19 @@ type house struct {
 // newHouse serves without TLS, unless configure says otherwise.
 func newHouse(t testing.TB, configure ...func(*Options, *imapd.Options)) *house {
 	t.Helper()
+	return newHouseWith(t, store.Options{}, configure...)
+}
+
+// newHouseWith sets options of the store that are not the test's own.
+func newHouseWith(t testing.TB, so store.Options, configure ...func(*Options, *imapd.Options)) *house {
+	t.Helper()
 	ctx := context.Background()
 	keys, err := seal.New(bytes.Repeat([]byte{5}, seal.KeySize))
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := store.Open(ctx, store.Options{DSN: "sqlite:" + filepath.Join(t.TempDir(), "t.db"), Keyring: keys, IDs: threading.NewIDSource()})
+	so.DSN, so.Keyring, so.IDs = "sqlite:"+filepath.Join(t.TempDir(), "t.db"), keys, threading.NewIDSource()
+	st, err := store.Open(ctx, so)
 	if err != nil {
 		t.Fatal(err)
 	}

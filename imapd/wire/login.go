@@ -1,7 +1,11 @@
 package wire
 
 import (
+	"crypto"
+	_ "crypto/sha256" // for certificateHash
+	_ "crypto/sha512"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -33,7 +37,7 @@ func (c *conn) mayAuthenticate() bool { return c.secure || c.srv.o.InsecureAuth 
 func (c *conn) mechanisms() []string {
 	var list []string
 	if c.srv.o.Scram {
-		if c.binding().Name != "" {
+		if len(c.channels()) > 0 {
 			list = append(list, saslScramPlus)
 		}
 		list = append(list, saslScram)
@@ -45,21 +49,59 @@ func (c *conn) mechanisms() []string {
 	return list
 }
 
-// binding is what SCRAM binds to: TLS 1.3's exporter (RFC 9266).
-func (c *conn) binding() (b login.Binding) {
+// channels are what SCRAM can bind to: the connection, by TLS 1.3's exporter (RFC
+// 9266), and the server's certificate, for clients that have no exporter.
+func (c *conn) channels() map[string][]byte {
 	t, ok := c.net.(*tls.Conn)
 	if !ok {
-		return b
+		return nil
 	}
+	list := map[string][]byte{}
 	state := t.ConnectionState()
-	if state.Version < tls.VersionTLS13 {
-		return b
+	if state.Version >= tls.VersionTLS13 {
+		if data, err := state.ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32); err == nil {
+			list["tls-exporter"] = data
+		}
 	}
-	data, err := state.ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32)
+	if hash := c.certificateHash(state.ServerName); hash != nil {
+		list["tls-server-end-point"] = hash
+	}
+	return list
+}
+
+// certificateHash is what RFC 5929 section 4.1 makes of the certificate that
+// clients who ask for a name are shown; nil if it is signed in a way that names
+// no hash.
+func (c *conn) certificateHash(name string) []byte {
+	o := c.srv.o.TLSConfig
+	var shown *tls.Certificate
+	switch {
+	case o.GetCertificate != nil:
+		shown, _ = o.GetCertificate(&tls.ClientHelloInfo{ServerName: name})
+	case len(o.Certificates) > 0:
+		shown = &o.Certificates[0]
+	}
+	if shown == nil || len(shown.Certificate) == 0 {
+		return nil
+	}
+	leaf, err := x509.ParseCertificate(shown.Certificate[0])
 	if err != nil {
-		return b
+		return nil
 	}
-	return login.Binding{Name: "tls-exporter", Data: data}
+	var hash crypto.Hash
+	switch leaf.SignatureAlgorithm {
+	case x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.MD5WithRSA, x509.SHA256WithRSA, x509.ECDSAWithSHA256, x509.SHA256WithRSAPSS:
+		hash = crypto.SHA256
+	case x509.SHA384WithRSA, x509.ECDSAWithSHA384, x509.SHA384WithRSAPSS:
+		hash = crypto.SHA384
+	case x509.SHA512WithRSA, x509.ECDSAWithSHA512, x509.SHA512WithRSAPSS:
+		hash = crypto.SHA512
+	default:
+		return nil
+	}
+	h := hash.New()
+	h.Write(leaf.Raw)
+	return h.Sum(nil)
 }
 
 // login answers LOGIN (RFC 9051 section 6.2.3).
@@ -109,8 +151,8 @@ func (c *conn) authenticate() (done, error) {
 	}
 	step, known := map[string]func(*challenge) error{
 		saslPlain: c.plain, saslLogin: c.oldLogin, saslBearer: c.bearer,
-		saslScram:     func(x *challenge) error { return c.scram(x, login.Binding{Name: c.binding().Name}) },
-		saslScramPlus: func(x *challenge) error { b := c.binding(); b.Plus = true; return c.scram(x, b) },
+		saslScram:     func(x *challenge) error { return c.scram(x, login.Binding{Channels: c.channels()}) },
+		saslScramPlus: func(x *challenge) error { return c.scram(x, login.Binding{Channels: c.channels(), Plus: true}) },
 	}[mechanism]
 	if !known || !strings.Contains(" "+strings.Join(c.mechanisms(), " ")+" ", " "+mechanism+" ") {
 		return done{}, &imap.Error{Type: imap.StatusResponseTypeNo, Code: imap.ResponseCodeCannot, Text: "This server doesn't know that way to sign in."}

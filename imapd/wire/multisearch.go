@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -52,6 +53,9 @@ func (s *source) holds(name string, subscribed bool) bool {
 	}
 	for _, of := range s.names {
 		below, ok := strings.CutPrefix(name, of+"/")
+		if of == "" { // the root
+			below, ok = name, true
+		}
 		if name == of || ok && (s.filter == "SUBTREE" || s.filter == "SUBTREE-ONE" && !strings.Contains(below, "/")) {
 			return true
 		}
@@ -83,17 +87,13 @@ func (c *conn) esearch() (done, error) {
 	} else {
 		o = returning{given: true, all: true}
 	}
-	if c.nextWord("CHARSET") {
-		c.r.sp()
-		s.setCharset(c.r.astring())
-		c.r.sp()
-	}
+	s.charsetIfGiven()
 	criteria := s.keysUntilEnd()
 	if err := c.parsed(); err != nil {
 		return done{}, err
 	}
-	if o.save {
-		return done{}, syntaxError("What is found in several mailboxes can't be saved (RFC 7377 section 2.1).")
+	if o.save && slices.ContainsFunc(sources, func(s source) bool { return s.filter != "SELECTED" }) {
+		return done{}, syntaxError("Only what is found in the selected mailbox can be saved (RFC 7377 section 2.1).")
 	}
 	names, err := c.sourceNames(sources)
 	if err != nil {
@@ -108,12 +108,15 @@ func (c *conn) esearch() (done, error) {
 }
 
 func (c *conn) esearchIn(name string, o *returning, criteria *imapd.Criteria) error {
-	found, d, err := c.s.SearchMailbox(name, criteria)
+	found, validity, err := c.s.SearchMailbox(name, criteria)
 	if err != nil {
 		return err
 	}
-	if len(found.UIDs) == 0 && !o.count {
-		return nil // RFC 7377 section 2: nothing is told of it
+	if o.save {
+		c.s.Save(o.saved(found.UIDs))
+	}
+	if len(found.UIDs) == 0 || o.save && o.plain() {
+		return nil // RFC 7377 section 2.1: nothing is told of it, not even a count
 	}
 	saved := c.w.utf8
 	var b strings.Builder
@@ -123,7 +126,7 @@ func (c *conn) esearchIn(name string, o *returning, criteria *imapd.Criteria) er
 		b.WriteString(encodeMailbox(name))
 	}
 	quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(b.String()) + `"`
-	c.writeESearch(" MAILBOX "+quoted+" UIDVALIDITY "+string(appendNumber(nil, uint64(d.UIDValidity))), o, found, true)
+	c.writeESearch(" MAILBOX "+quoted+" UIDVALIDITY "+string(appendNumber(nil, uint64(validity))), o, found, true)
 	return c.w.err
 }
 

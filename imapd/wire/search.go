@@ -47,6 +47,9 @@ func (c *conn) searchReturn() (o returning) {
 			c.r.bad("This server doesn't know the result " + printableName(word) + ".")
 		}
 	})
+	if o.all && o.partial.given() && c.r.err == nil { // RFC 9394 section 3.1
+		c.r.bad("ALL and PARTIAL don't go together.")
+	}
 	if o.plain() && !o.save {
 		o.all = true
 	}
@@ -62,11 +65,7 @@ func (c *conn) search(byUID bool) (done, error) {
 		o = c.searchReturn()
 		c.r.sp()
 	}
-	if c.nextWord("CHARSET") {
-		c.r.sp()
-		s.setCharset(c.r.astring())
-		c.r.sp()
-	}
+	s.charsetIfGiven()
 	criteria := s.keysUntilEnd()
 	if err := c.parsed(); err != nil {
 		return done{}, err
@@ -124,7 +123,7 @@ func (c *conn) nextWord(word string) bool {
 }
 
 // progressAfter is how long a search may take without a word, and between two
-// (RFC 9585).
+// (RFC 9585 section 3.1).
 const progressAfter = 10 * time.Second
 
 // progress tells the client how far a long search is.
@@ -134,7 +133,7 @@ func (c *conn) progress() func(done, all int) error {
 	}
 	told := time.Now()
 	return func(done, all int) error {
-		if time.Since(told) < progressAfter {
+		if time.Since(told) < c.srv.progressAfter {
 			return nil
 		}
 		told = time.Now()

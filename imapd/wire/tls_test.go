@@ -50,7 +50,7 @@ func TestPasswordsNeedTLS(t *testing.T) {
 	h.say(p, "a AUTHENTICATE PLAIN AHRlc3MAc2VjcmV0LTE=", "a NO [PRIVACYREQUIRED]")
 	h.say(p, "a STARTTLS", "a OK")
 	c := tls.Client(p.Conn, client)
-	p = &peer{c, bufio.NewReader(c)}
+	p = &peer{Conn: c, Reader: bufio.NewReader(c)}
 	if caps := h.say(p, "a CAPABILITY", "* CAPABILITY"); strings.Contains(caps, "STARTTLS") || !strings.Contains(caps, " AUTH=PLAIN") {
 		t.Error(caps)
 	}
@@ -85,7 +85,7 @@ func TestImplicitTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &peer{c, bufio.NewReader(c)}
+	p := &peer{Conn: c, Reader: bufio.NewReader(c)}
 	h.hear(p, "* OK [CAPABILITY")
 	h.say(p, "a LOGIN tess secret-1", "a OK")
 	_ = c.Close()

@@ -50,7 +50,8 @@ type Options struct {
 
 // Server serves IMAP.
 type Server struct {
-	o Options
+	o             Options
+	progressAfter time.Duration
 
 	mu        sync.Mutex
 	open      map[*conn]struct{}
@@ -74,7 +75,7 @@ func New(o Options) *Server {
 	if o.SignInWithin == 0 {
 		o.SignInWithin = 2 * time.Minute
 	}
-	return &Server{o: o, open: map[*conn]struct{}{}, listeners: map[net.Listener]struct{}{}, perIP: map[netip.Prefix]int{}}
+	return &Server{o: o, progressAfter: progressAfter, open: map[*conn]struct{}{}, listeners: map[net.Listener]struct{}{}, perIP: map[netip.Prefix]int{}}
 }
 
 // Serve accepts connections until the listener closes or Shutdown; implicitTLS:

@@ -19,9 +19,10 @@ import (
 
 // Binding is the channel that a SCRAM exchange runs over (RFC 5802 section 6).
 type Binding struct {
-	Name string // "tls-exporter" (RFC 9266); empty: there is none to bind to
-	Data []byte
-	Plus bool // the client chose SCRAM-SHA-256-PLUS
+	// Channels are what a client may bind to, by name: "tls-exporter" (RFC 9266),
+	// "tls-server-end-point" (RFC 5929 section 4). Empty: there is nothing.
+	Channels map[string][]byte
+	Plus     bool // the client chose SCRAM-SHA-256-PLUS
 }
 
 // Scram is an exchange of SCRAM-SHA-256 (RFC 5802, RFC 7677) for app passwords.
@@ -29,11 +30,11 @@ type Binding struct {
 type Scram struct {
 	a           *Authenticator
 	ip          netip.Addr
-	binding     Binding
+	bound       []byte // the client's header and what it binds to
 	handle      string
 	member      threading.Member
 	credentials []threading.Credential
-	gs2, nonce  string // the client's header, and both sides' nonce
+	nonce       string // both sides'
 	messages    string // client-first-message-bare "," server-first-message
 }
 
@@ -54,20 +55,22 @@ func (a *Authenticator) BeginScram(ctx context.Context, first string, b Binding,
 	if len(attrs) < 2 || !strings.HasPrefix(attrs[0], "n=") || !strings.HasPrefix(attrs[1], "r=") || len(attrs[1]) < 10 {
 		return nil, "", errScram
 	}
+	channel, binds := strings.CutPrefix(flag, "p=")
+	data, known := b.Channels[channel]
 	switch {
-	case b.Plus && flag != "p="+b.Name, !b.Plus && strings.HasPrefix(flag, "p="):
+	case b.Plus != binds, binds && !known:
 		return nil, "", errScram
-	case flag == "y" && b.Name != "" && !b.Plus:
+	case flag == "y" && len(b.Channels) > 0:
 		// The client thinks that the server can't bind: somebody in between took -PLUS away.
 		return nil, "", errScram
-	case flag != "n" && flag != "y" && !strings.HasPrefix(flag, "p="):
+	case flag != "n" && flag != "y" && !binds:
 		return nil, "", errScram
 	}
 	name := strings.NewReplacer("=2C", ",", "=3D", "=").Replace(attrs[0][2:])
 	if who, given := strings.CutPrefix(identity, "a="); given && !strings.EqualFold(who, attrs[0][2:]) {
 		return nil, "", errScram // nobody acts for another
 	}
-	x := &Scram{a: a, ip: ip, binding: b, gs2: flag + "," + identity + ",", nonce: attrs[1][2:] + rand.Text()}
+	x := &Scram{a: a, ip: ip, bound: append([]byte(flag+","+identity+","), data...), nonce: attrs[1][2:] + rand.Text()}
 	handle, known := a.handle(name)
 	x.handle = handle
 	if known {
@@ -105,11 +108,7 @@ func (x *Scram) Finish(ctx context.Context, final string) (threading.Member, str
 	if !ok || err != nil || len(proof) != sha256.Size || len(final) > maxScram || len(attrs) < 2 {
 		return deny()
 	}
-	bound := []byte(x.gs2)
-	if x.binding.Plus {
-		bound = append(bound, x.binding.Data...)
-	}
-	if attrs[0] != "c="+base64.StdEncoding.EncodeToString(bound) || attrs[1] != "r="+x.nonce {
+	if attrs[0] != "c="+base64.StdEncoding.EncodeToString(x.bound) || attrs[1] != "r="+x.nonce {
 		return deny()
 	}
 	auth := []byte(x.messages + "," + without)

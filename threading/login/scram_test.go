@@ -20,7 +20,9 @@ func exchange(t *testing.T, a *Authenticator, name, password string, b Binding) 
 	}
 	conv := client.NewConversation()
 	if b.Plus {
-		conv = client.NewConversationWithChannelBinding(scram.ChannelBinding{Type: scram.ChannelBindingType(b.Name), Data: b.Data})
+		for name, data := range b.Channels {
+			conv = client.NewConversationWithChannelBinding(scram.ChannelBinding{Type: scram.ChannelBindingType(name), Data: data})
+		}
 	}
 	first, err := conv.Step("")
 	if err != nil {
@@ -54,13 +56,16 @@ func TestScram(t *testing.T) {
 		}
 		passwords = append(passwords, password)
 	}
-	tls := Binding{Name: "tls-exporter", Data: []byte("of this connection"), Plus: true}
+	exporter := Binding{Channels: map[string][]byte{"tls-exporter": []byte("of this connection")}, Plus: true}
+	endPoint := Binding{Channels: map[string][]byte{"tls-server-end-point": []byte("of this server")}, Plus: true}
 	for _, p := range passwords {
 		if err := exchange(t, a, "tess@msg.example.com", p, Binding{}); err != nil {
 			t.Errorf("%q: %v", p, err)
 		}
-		if err := exchange(t, a, "Tess", p, tls); err != nil {
-			t.Errorf("%q, bound: %v", p, err)
+		for _, b := range []Binding{exporter, endPoint} {
+			if err := exchange(t, a, "Tess", p, b); err != nil {
+				t.Errorf("%q, bound: %v", p, err)
+			}
 		}
 	}
 	for what, c := range map[string][2]string{"wrong": {"tess", "aaaa-bbbb-cccc-dddd"}, "the chosen password": {"tess", "break-a-leg"}, "nobody": {"nobody", passwords[0]}} {
@@ -85,9 +90,11 @@ func TestScramTellsNothing(t *testing.T) {
 	if once, again := salt("nobody"), salt("nobody"); once != again || salt("tess") != salt("TESS") || salt("tess") == salt("nobody") {
 		t.Error("a name's salt changes, or two names share one")
 	}
-	bound := Binding{Name: "tls-exporter", Data: []byte("x")}
+	channels := map[string][]byte{"tls-exporter": []byte("x"), "tls-server-end-point": []byte("y")}
+	bound := Binding{Channels: channels}
 	for first, b := range map[string]Binding{
-		"y,,n=tess,r=0123456789": bound, "p=tls-exporter,,n=tess,r=0123456789": {}, "p=tls-unique,,n=tess,r=0123456789": {Name: "tls-exporter", Plus: true},
+		"y,,n=tess,r=0123456789": bound, "p=tls-exporter,,n=tess,r=0123456789": {}, "p=tls-unique,,n=tess,r=0123456789": {Channels: channels, Plus: true},
+		"n,,n=tess,r=0123456780": {Channels: channels, Plus: true}, "p=,,n=tess,r=0123456789": {Channels: channels, Plus: true},
 		"n,a=sam,n=tess,r=0123456789": {}, "n,,n=tess,r=": {}, "n,,r=0123456789": {}, "": {}, "n,,m=x,n=tess,r=0123456789": {}, strings.Repeat("n", 5000): {},
 	} {
 		if _, _, err := a.BeginScram(ctx, first, b, here); !errors.Is(err, ErrDenied) {

@@ -45,6 +45,7 @@ func (c *Config) check() Problems {
 	k.senderAuth()
 	k.arcSealers()
 	k.limits()
+	k.safety()
 	k.enums(reflect.ValueOf(c).Elem(), "")
 	k.problems.sort()
 	return k.problems
@@ -280,6 +281,19 @@ func (c *checker) arcSealers() {
 	for _, d := range c.SenderAuth.ARCSealers {
 		if _, _, err := threading.SplitAddress("x@" + d); err != nil || !strings.Contains(d, ".") {
 			c.problem("sender_auth.arc_sealers", "%q is not a domain: write the d= of the forwarder's ARC-Seal field", d)
+		}
+	}
+}
+
+func (c *checker) safety() {
+	for _, ext := range c.Safety.RefusedExtensions {
+		if ext == "" || len(ext) > 40 || strings.ToLower(ext) != ext || strings.ContainsAny(ext, ". \t") {
+			c.problem("safety.refused_extensions", "%q is no extension: write it in lower case and without a dot, such as \"exe\"", ext)
+		}
+	}
+	for _, kind := range c.Safety.RefusedContents {
+		if !slices.Contains(refusable, kind) {
+			c.problem("safety.refused_contents", "%q is not one of %s", kind, strings.Join(refusable, ", "))
 		}
 	}
 }

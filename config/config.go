@@ -168,7 +168,9 @@ type Limits struct {
 
 // Safety is [safety].
 type Safety struct {
-	LookAlikeHandles LookAlikes `toml:"look_alike_handles" doc:"A new member's handle that can be taken for another's (te55 for tess, rnona for mona): refuse or allow."`
+	RefusedExtensions []string   `toml:"refused_extensions" doc:"Attached files whose names end so are refused, also in zip files: programs and what runs like one. Lower case, without a dot; [] refuses none by its name."`
+	RefusedContents   []string   `toml:"refused_contents" doc:"Attached files that turn out to be so are refused, whatever their name, also in zip files: program (Windows, Linux, macOS, Java, Android), script (its first line names an interpreter), shortcut (Windows), image (of a disk), macros (a document with macros)."`
+	LookAlikeHandles  LookAlikes `toml:"look_alike_handles" doc:"A new member's handle that can be taken for another's (te55 for tess, rnona for mona): refuse or allow."`
 }
 
 // Log is [log].
@@ -225,6 +227,9 @@ const (
 func (OutOfOffice) values() []string {
 	return []string{string(OutOfOfficeFile), string(OutOfOfficeDrop)}
 }
+
+// refusable are the values of safety.refused_contents.
+var refusable = []string{"program", "script", "shortcut", "image", "macros"}
 
 // LookAlikes is safety.look_alike_handles.
 type LookAlikes string

@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,12 +33,17 @@ func Default() *Config {
 		DNS:        DNS{Addresses: []string{}},
 		Privacy:    Privacy{TypedAddress: TypedAllow, RemoteImages: RemoteKeep},
 		Threads:    Threads{OutOfOffice: OutOfOfficeFile, ExpireDays: 730},
-		Safety:     Safety{LookAlikeHandles: LookAlikesRefuse},
+		Safety:     Safety{RefusedExtensions: strings.Fields(programs), RefusedContents: slices.Clone(refusable), LookAlikeHandles: LookAlikesRefuse},
 		Limits: Limits{MaxRecipients: 100, Connections: 10000, ConnectionsPerIP: 50, SessionsPerMember: 50,
 			NewThreadsPerHour: 60, NewThreadsPerDay: 300, NewMemberDays: 7, NewMemberPerHour: 10, NewMemberPerDay: 30, MessagesPerHour: 300},
 		Log: Log{Level: "info", Format: "text"},
 	}
 }
+
+// programs are the extensions of files that run when they are opened.
+const programs = "ade adp apk app appinstaller application appx appxbundle bat chm cmd com command cpl deb desktop diagcab dll dmg exe gadget hta img inf ins iso isp " +
+	"jar jnlp js jse lib library-ms lnk mde msc msh msi msix msixbundle msp mst nsh pif pkg ps1 ps1xml ps2 psc1 psd1 psm1 reg rpm run scf scr sct search-ms settingcontent-ms " +
+	"sh shb sys terminal url vb vbe vbs vhd vhdx vxd workflow wsc wsf wsh xll"
 
 // DevDomain is the domain of Dev where none is given. RFC 6761 section 6.3
 // keeps localhost and what is below it on this machine.

@@ -127,7 +127,7 @@ func (p *Pipeline) rebuild(ctx context.Context, msg *spool.Message, id sanitize.
 	w := spool.NewWriter(p.o.TempDir)
 	defer w.Discard()
 	res, err := sanitize.Rewrite(w, msg.Open(), sanitize.Options{
-		Identity: id, Typed: p.o.TypedAddress, RemoteImages: p.o.RemoteImages, Preface: preface, Domain: p.o.Domain, TempDir: p.o.TempDir,
+		Identity: id, Typed: p.o.TypedAddress, RemoteImages: p.o.RemoteImages, Unwanted: p.o.Unwanted, Preface: preface, Domain: p.o.Domain, TempDir: p.o.TempDir,
 	})
 	var refused *sanitize.RefusedError
 	if errors.As(err, &refused) {

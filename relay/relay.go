@@ -34,6 +34,7 @@ type Options struct {
 	Operator     string // real address that postmaster@ and so on go to; empty: none
 	TypedAddress sanitize.Typed
 	RemoteImages sanitize.RemoteImages // empty: they are kept
+	Unwanted     sanitize.Unwanted     // attached files that are refused
 	// HoldFor is how long a message waits for its member to say who wrote it;
 	// zero: nothing is held but what came by LMTP.
 	HoldFor time.Duration

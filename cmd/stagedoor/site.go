@@ -217,6 +217,7 @@ func (o *open) pipeline() (*relay.Pipeline, error) {
 		HoldFor:         time.Duration(o.SenderAuth.HoldDays) * 24 * time.Hour,
 		TypedAddress:    sanitize.Typed(o.Privacy.TypedAddress),
 		RemoteImages:    sanitize.RemoteImages(o.Privacy.RemoteImages),
+		Unwanted:        unwanted(o.Safety),
 		Groups:          o.Config.Threads.Groups,
 		Pace:            threading.Pace{ThreadsPerHour: o.Limits.NewThreadsPerHour, ThreadsPerDay: o.Limits.NewThreadsPerDay, MessagesPerHour: o.Limits.MessagesPerHour},
 		NewPace:         threading.Pace{ThreadsPerHour: o.Limits.NewMemberPerHour, ThreadsPerDay: o.Limits.NewMemberPerDay, MessagesPerHour: o.Limits.MessagesPerHour},
@@ -226,4 +227,13 @@ func (o *open) pipeline() (*relay.Pipeline, error) {
 		TempDir:         o.Storage.TempDir,
 		Logger:          o.log,
 	}), nil
+}
+
+// unwanted are the attached files that are refused.
+func unwanted(c config.Safety) sanitize.Unwanted {
+	u := sanitize.Unwanted{Extensions: c.RefusedExtensions}
+	for _, kind := range c.RefusedContents {
+		u.Contents = append(u.Contents, sanitize.FileContent(kind))
+	}
+	return u
 }

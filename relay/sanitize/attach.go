@@ -11,6 +11,11 @@ import (
 // decoded, metadata taken out, searched, encoded again.
 func (rw *rewriter) writeFile(out *output, head io.Writer, p *outPart) error {
 	if strings.HasPrefix(p.kind, "text/") {
+		start := make([]byte, 64)
+		n, _ := io.ReadFull(rw.body(p.from, p.src), start)
+		if c, is := rw.o.Unwanted.lookAt(start[:n]); is {
+			return rw.refuseFile(p, &unwantedFile{content: c})
+		}
 		if done, err := rw.writeTextFile(out, head, p); done || err != nil {
 			return err
 		}
@@ -30,6 +35,8 @@ func (rw *rewriter) writeFile(out *output, head io.Writer, p *outPart) error {
 	a := &attachment{rw: rw, text: strings.HasPrefix(p.kind, "text/"), loose: looseKind[p.kind], left: maxInflated}
 	if err := a.copy(enc, rw.body(p.from, p.src)); errors.Is(err, errBomb) {
 		return refuse("The attached file %s unpacks to far more than its size. Please save it again, or send it as a PDF.", rw.called(p))
+	} else if errors.Is(err, errUnwanted) {
+		return rw.refuseFile(p, a.unwanted)
 	} else if err != nil {
 		return err
 	}

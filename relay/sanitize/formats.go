@@ -28,6 +28,8 @@ type attachment struct {
 	shown  bool // an identifier stands where a reader sees it
 	hidden bool // one stands where nobody sees it, and it can't be taken out
 	sealed bool // it is encrypted: nobody can tell
+
+	unwanted *unwantedFile // of errUnwanted
 }
 
 // format is a kind of file that is known from within. One of stream, whole
@@ -112,7 +114,11 @@ func isText(head []byte) bool {
 // found in them.
 func (a *attachment) copy(w io.Writer, r io.Reader) error {
 	br := bufio.NewReaderSize(r, 64<<10)
-	head, _ := br.Peek(sniffed)
+	head, _ := br.Peek(peekContent)
+	if c, is := a.rw.o.Unwanted.lookAt(head); is {
+		return a.found("", c)
+	}
+	head = head[:min(len(head), sniffed)]
 	head = bytes.Clone(head)
 	f := formatOf(head)
 	if f.pack != nil {
@@ -187,6 +193,7 @@ func (a *attachment) within(w io.Writer, r io.Reader) error {
 	inner := &attachment{rw: a.rw, left: a.left, depth: a.depth + 1}
 	err := inner.copy(w, r)
 	a.left = inner.left
+	a.unwanted = inner.unwanted
 	a.shown, a.hidden, a.sealed = a.shown || inner.shown, a.hidden || inner.hidden, a.sealed || inner.sealed
 	return err
 }

@@ -37,9 +37,16 @@ var errDocument = &RefusedError{"An attached document is damaged. Please save it
 // stripZip copies a zip file. An office document (OOXML, ISO/IEC 29500;
 // OpenDocument, ISO/IEC 26300) loses what says who made it and who worked on
 // it; what has nothing of the kind is copied still compressed. Another archive
-// is not opened, only searched as it is.
+// is only looked into, and searched as it is.
 func (a *attachment) stripZip(w io.Writer, b []byte) error {
 	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err == nil {
+		left := a.left
+		if err := a.lookInZip(z); err != nil {
+			return err
+		}
+		a.left = left // what follows reads it once more
+	}
 	if err != nil || !isOffice(z) {
 		scan := &scanner{id: a.rw.id, w: w}
 		_, err := scan.Write(b)
@@ -55,7 +62,7 @@ func (a *attachment) stripZip(w io.Writer, b []byte) error {
 		if signature(f.Name) {
 			continue
 		}
-		if err := a.copyOfficePart(out, f); errors.Is(err, errBomb) {
+		if err := a.copyOfficePart(out, f); errors.Is(err, errBomb) || errors.Is(err, errUnwanted) {
 			return err
 		} else if err != nil {
 			return errDocument

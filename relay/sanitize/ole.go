@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"slices"
 )
 
 // copyOLE copies a compound file without its metadata.
 func (a *attachment) copyOLE(w io.Writer, b []byte) error {
+	if c, ok := openCFB(b); ok && c.macros() && slices.Contains(a.rw.o.Unwanted.Contents, FileMacros) {
+		return a.found("", FileMacros)
+	}
 	stripOLE(b)
 	a.searchOLE(b)
 	_, err := w.Write(b)

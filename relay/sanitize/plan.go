@@ -56,6 +56,9 @@ func (rw *rewriter) plan(p *part, src *source, depth int) (*outPart, error) {
 	}
 	out.attached = disposition == "attachment"
 	out.inline = disposition == "inline"
+	if err := rw.unwantedName(out); err != nil {
+		return nil, err
+	}
 	ext := strings.ToLower(path.Ext(out.name))
 	switch kind, _, _ := strings.Cut(p.kind, "/"); {
 	case p.kind == "application/pgp-encrypted":

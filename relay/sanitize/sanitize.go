@@ -84,6 +84,8 @@ type Options struct {
 	Typed    Typed // empty: TypedAllow
 	// RemoteImages says what is done with images on the web; empty: RemoteKeep.
 	RemoteImages RemoteImages
+	// Unwanted says which attached files are refused.
+	Unwanted Unwanted
 	// Preface, if set, is put as a line of its own at the top of the text
 	// (text/plain and text/html alternatives alike).
 	Preface string

@@ -124,7 +124,7 @@ func (d *daemon) wireQueue() error {
 		PerDomain: outbound.Bounds{Connections: d.cfg.Outbound.ConnectionsPerDomain, Rate: d.cfg.Outbound.RatePerDomain},
 		PerServer: outbound.Bounds{Connections: d.cfg.Outbound.SmarthostConnections, Rate: d.cfg.Outbound.SmarthostRate},
 		MaxAge:    time.Duration(d.cfg.Outbound.MaxAge), Paused: d.cfg.Outbound.Pause,
-		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Observe: d.metrics.Delivery, AddressFailed: d.pipeline.AddressFailed, Logger: d.log,
+		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Observe: d.metrics.Delivery, ObserveTLS: d.metrics.OutboundTLS, AddressFailed: d.pipeline.AddressFailed, Logger: d.log,
 	})
 	if err != nil {
 		return d.cfg.Problem("outbound", "%s", err)

@@ -93,7 +93,7 @@ func Run(ctx context.Context, o Options) []Finding {
 	}
 	d := &doctor{Options: o}
 	checks := []func(context.Context) []Finding{
-		d.doors, d.webAddress, d.stsPolicy, d.clock, d.disks, d.queue, d.records, d.wayOut, d.blocklists,
+		d.doors, d.webAddress, d.stsPolicy, d.clock, d.disks, d.queue, d.records, d.wayOut, d.validation, d.blocklists,
 	}
 	found := make([][]Finding, len(checks))
 	var wg sync.WaitGroup

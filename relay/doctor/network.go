@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/stagedoor/stagedoor/relay/dns"
+	"github.com/stagedoor/stagedoor/relay/outbound/tlspolicy"
 )
 
 // reserved are names that are not in the public DNS (RFC 2606, RFC 6761).
@@ -59,6 +60,24 @@ func (d *doctor) records(ctx context.Context) []Finding {
 		findings = append(findings, Finding{check, Skipped, "this machine has no public address of its own: its PTR record can't be checked", "name its public address with --ip"})
 	}
 	return append([]Finding{{check, OK, fmt.Sprintf("%d of %d records are right", right, len(found)), ""}}, findings...)
+}
+
+// validation says whether DANE can be used for what is sent.
+func (d *doctor) validation(ctx context.Context) []Finding {
+	const check = "dane"
+	if d.Smarthost != "" {
+		return one(check, Skipped, "mail leaves by the smarthost, whose business this is", "")
+	}
+	local, validating, err := tlspolicy.Validates(ctx, d.Resolver)
+	switch {
+	case err != nil:
+		return one(check, Warning, "whether the DNS resolver validates can't be found out: "+err.Error(), "is it running?")
+	case !local:
+		return one(check, Skipped, "DANE is not used: the DNS resolver is not on this machine, so its word could be changed on the way", "to use it, install a resolver that validates, such as unbound, and set dns.resolver to it")
+	case !validating:
+		return one(check, Skipped, "DANE is not used: the DNS resolver does not validate (DNSSEC)", "have it validate, such as unbound does")
+	}
+	return one(check, OK, "the DNS resolver validates: DANE is used for what is sent", "")
 }
 
 // wayOut tries whether mail can leave, as far as a greeting: many providers

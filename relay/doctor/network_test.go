@@ -227,3 +227,36 @@ func TestBlocklists(t *testing.T) {
 		expect(t, c.name, (&doctor{c.o}).blocklists(t.Context()), c.want...)
 	}
 }
+
+// TestValidation: DANE is used where the resolver on this machine vouches for
+// its answers.
+func TestValidation(t *testing.T) {
+	validating := func(ad bool) string {
+		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &mdns.Server{PacketConn: pc, Handler: mdns.HandlerFunc(func(w mdns.ResponseWriter, q *mdns.Msg) {
+			a := new(mdns.Msg)
+			a.SetReply(q)
+			a.AuthenticatedData = ad
+			_ = w.WriteMsg(a)
+		})}
+		go func() { _ = s.ActivateAndServe() }()
+		t.Cleanup(func() { _ = s.Shutdown() })
+		return pc.LocalAddr().String()
+	}
+	for _, c := range []struct {
+		name string
+		o    Options
+		want string
+	}{
+		{"it validates", Options{Resolver: validating(true)}, "ok DANE is used"},
+		{"it does not", Options{Resolver: validating(false)}, "skip does not validate"},
+		{"it is elsewhere", Options{Resolver: "192.0.2.1:53"}, "skip not on this machine"},
+		{"a smarthost", Options{Resolver: validating(true), Smarthost: "smtp://127.0.0.1:25"}, "skip the smarthost"},
+	} {
+		d := &doctor{c.o}
+		expect(t, c.name, d.validation(t.Context()), c.want)
+	}
+}

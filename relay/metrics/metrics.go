@@ -31,6 +31,7 @@ var (
 	verdicts = []string{"accepted", "refused", "deferred"}
 	outcomes = []string{"filed", "duplicate", "held", "automatic", "bounce", "refused", "denied"}
 	classes  = []string{"delivered", "deferred", "refused", "expired", "delayed"}
+	policies = []string{"tlsa", "sts", "no-policy-found"}
 )
 
 const other = "other"
@@ -51,6 +52,7 @@ type Metrics struct {
 	messages   *prometheus.CounterVec
 	gate       prometheus.Counter
 	deliveries *prometheus.CounterVec
+	tls        *prometheus.CounterVec
 }
 
 // New returns metrics that are all zero. version is the program's.
@@ -73,10 +75,13 @@ func New(version string) *Metrics {
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "stagedoor_deliveries_total", Help: "Tries to deliver mail to members' real addresses, by class; delayed counts messages, once each, that were not delivered within four hours.",
 		}, []string{"class"}),
+		tls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "stagedoor_outbound_tls_total", Help: "Connections to receiving servers, by the policy that held (tlsa is DANE, sts is MTA-STS) and whether TLS was as it wants.",
+		}, []string{"policy", "result"}),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stagedoor_build_info", Help: "1; the label tells the version."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.answers, m.took, m.messages, m.gate, m.deliveries, build,
+	m.registry.MustRegister(m.answers, m.took, m.messages, m.gate, m.deliveries, m.tls, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.zero()
 	return m
@@ -97,6 +102,10 @@ func (m *Metrics) zero() {
 	}
 	for _, class := range classes {
 		m.deliveries.WithLabelValues(class)
+	}
+	for _, policy := range policies {
+		m.tls.WithLabelValues(policy, "ok")
+		m.tls.WithLabelValues(policy, "failed")
 	}
 }
 
@@ -126,6 +135,12 @@ func (m *Metrics) Event(event string) {
 // Delivery counts a try to deliver.
 func (m *Metrics) Delivery(class string) {
 	m.deliveries.WithLabelValues(among(class, classes)).Inc()
+}
+
+// OutboundTLS counts a connection to a receiving server: which policy held, and
+// whether TLS was as it wants.
+func (m *Metrics) OutboundTLS(policy string, ok bool) {
+	m.tls.WithLabelValues(among(policy, policies), map[bool]string{true: "ok", false: "failed"}[ok]).Inc()
 }
 
 // WatchIMAP has connections and sessions that are signed in counted when the

@@ -70,6 +70,8 @@ func TestMetrics(t *testing.T) {
 	}
 	m.Delivery("delivered")
 	m.Delivery("deferred")
+	m.OutboundTLS("sts", false)
+	m.OutboundTLS("tess@secret.example", true)
 
 	got := scrape(t, m)
 	for series, want := range map[string]string{
@@ -85,6 +87,9 @@ func TestMetrics(t *testing.T) {
 		`stagedoor_messages_total{outcome="automatic"}`:                                      "1",
 		`stagedoor_messages_total{outcome="refused"}`:                                        "0",
 		`stagedoor_gate_stopped_total`:                                                       "1",
+		`stagedoor_outbound_tls_total{policy="sts",result="failed"}`:                         "1",
+		`stagedoor_outbound_tls_total{policy="other",result="ok"}`:                           "1",
+		`stagedoor_outbound_tls_total{policy="tlsa",result="ok"}`:                            "0",
 		`stagedoor_deliveries_total{class="delivered"}`:                                      "1",
 		`stagedoor_deliveries_total{class="deferred"}`:                                       "1",
 		`stagedoor_deliveries_total{class="expired"}`:                                        "0",
@@ -116,6 +121,7 @@ func TestLabelsHoldNoForeignWord(t *testing.T) {
 		m.Door("smtp")("message", secret, time.Second)
 		m.Event(secret)
 		m.Delivery(secret)
+		m.OutboundTLS(secret, true)
 	}
 	ours := func(series map[string]string) (n int) {
 		for name := range series {

@@ -20,6 +20,10 @@
 // envelope only, and is in no error, log line or stored reason; nor is any
 // text of a remote server, which often repeats it: reasons hold codes.
 //
+// What a receiving domain asks for by DANE or by an MTA-STS policy is kept: a
+// message waits rather than go to a server that does not prove who it is
+// (package tlspolicy), and its reason says so.
+//
 // # Who owns what
 //
 // Run's goroutine is the dispatcher: it alone owns the rows in memory, the
@@ -43,6 +47,7 @@ import (
 
 	"github.com/stagedoor/stagedoor/relay/notify"
 	"github.com/stagedoor/stagedoor/relay/outbound/signing"
+	"github.com/stagedoor/stagedoor/relay/outbound/tlspolicy"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
@@ -63,7 +68,8 @@ type Options struct {
 	Port            int              // of MX hosts; 0: 25
 	// InsecureTLS: don't verify the smarthost's certificate, nor a route's.
 	InsecureTLS bool
-	RootCAs     *x509.CertPool // that theirs are verified by; nil: the system's
+	RootCAs     *x509.CertPool // that certificates are verified by; nil: the system's
+	PolicyPort  int            // of hosts of MTA-STS policies; 0: 443
 
 	TempDir    string        // for messages over spool.MemoryLimit
 	Workers    int           // deliveries at the same time; 0: 64
@@ -80,6 +86,10 @@ type Options struct {
 	// again), "refused" (for good) or "expired" (given up); and once of a row
 	// that it is "delayed". Nil: nobody.
 	Observe func(class string)
+	// ObserveTLS is told of each connection to an MX which policy held for it and
+	// whether it was as that wants: "tlsa" (DANE), "sts" (MTA-STS) or
+	// "no-policy-found". Nil: nobody.
+	ObserveTLS func(policy string, ok bool)
 	// AddressFailed is told that an address of a member's takes no mail, with the
 	// status code that said so. Nil: nobody.
 	AddressFailed func(ctx context.Context, address threading.ID, status string) error
@@ -98,6 +108,7 @@ type Queue struct {
 	o        Options
 	routes   routes
 	resolver *net.Resolver
+	policies *tlspolicy.Finder
 	tls      *tls.Config
 	pool     *pool
 	// composing bounds the work that costs processor time: signing takes most
@@ -127,6 +138,7 @@ func New(o Options) (*Queue, error) {
 		return nil, fmt.Errorf("a lease of %s is too short to deliver anything", q.o.Lease)
 	}
 	q.tls = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs, ClientSessionCache: tls.NewLRUClientSessionCache(256)}
+	q.policies = newPolicies(q)
 	q.composing = make(chan struct{}, q.o.Composing)
 	if q.paused.Store(o.Paused); o.Paused {
 		q.sayPaused(true)
@@ -158,7 +170,16 @@ func withDefaults(o Options) Options {
 	if o.Observe == nil {
 		o.Observe = func(string) {}
 	}
+	if o.ObserveTLS == nil {
+		o.ObserveTLS = func(string, bool) {}
+	}
 	return o
+}
+
+func newPolicies(q *Queue) *tlspolicy.Finder {
+	return tlspolicy.New(tlspolicy.Options{
+		Store: q.o.Store, Net: q.resolver, Resolver: q.o.Resolver, Roots: q.o.RootCAs, PolicyPort: q.o.PolicyPort, Logger: q.o.Logger, Now: q.o.Now,
+	})
 }
 
 func setDefault[T int | time.Duration](v *T, value T) {

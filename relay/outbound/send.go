@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+
+	"github.com/stagedoor/stagedoor/relay/outbound/tlspolicy"
 )
 
 // send delivers one letter to its destination: on a connection that is open
@@ -24,7 +26,13 @@ func (q *Queue) send(ctx context.Context, destination string, l letter) error {
 		return err
 	}
 	var last error
+	policies := q.protection(ctx, destination, hops)
 	for _, h := range hops {
+		need, err := q.need(ctx, policies, h)
+		if err != nil {
+			last = err
+			continue
+		}
 		addrs, err := q.addresses(ctx, h)
 		if err != nil {
 			// A permanent answer counts only where no other MX gave a hope.
@@ -34,7 +42,7 @@ func (q *Queue) send(ctx context.Context, destination string, l letter) error {
 			continue
 		}
 		for _, addr := range addrs {
-			s, err := q.connect(ctx, h, addr)
+			s, err := q.connect(ctx, h, addr, need)
 			if err == nil {
 				err = q.transact(ctx, destination, s, l)
 			}
@@ -64,23 +72,11 @@ func (q *Queue) transact(ctx context.Context, destination string, s *session, l 
 }
 
 // connect opens a connection that is ready for a transaction.
-func (q *Queue) connect(ctx context.Context, h hop, addr netip.Addr) (*session, error) {
+func (q *Queue) connect(ctx context.Context, h hop, addr netip.Addr, need *tlspolicy.Need) (*session, error) {
 	if h.next != nil {
 		return q.connectNextHop(ctx, h, addr)
 	}
-	// TLS where it is offered, with whoever answers: an MX's name is not proven
-	// by DNS alone (RFC 7435), and without TLS everybody could read.
-	cfg := q.tls.Clone()
-	cfg.ServerName, cfg.InsecureSkipVerify = h.host, true
-	s, err := q.open(ctx, h, addr, nil)
-	if err != nil || !s.has("STARTTLS") {
-		return s, err
-	}
-	if err := q.guarded(ctx, s, func() error { return s.startTLS(ctx, cfg) }); err == nil {
-		return s, nil
-	}
-	// It offers what it can't do: in the clear, then.
-	return q.open(ctx, h, addr, nil)
+	return q.connectMX(ctx, h, addr, need)
 }
 
 func (q *Queue) connectNextHop(ctx context.Context, h hop, addr netip.Addr) (*session, error) {

@@ -14,7 +14,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// network is a Queue that can send; it has no store.
+// network is a Queue that can send; it does not run.
 func network(t testing.TB, o Options) *Queue {
 	t.Helper()
 	o.Hostname = "mx.msg.example.com"
@@ -25,6 +25,12 @@ func network(t testing.TB, o Options) *Queue {
 	}
 	if q.resolver, err = Resolver(o.Resolver); err != nil {
 		t.Fatal(err)
+	}
+	if o.Resolver != "" {
+		if o.Store == nil {
+			q.o.Store = newSite(t).Store
+		}
+		q.policies = newPolicies(q)
 	}
 	t.Cleanup(q.pool.close)
 	return q

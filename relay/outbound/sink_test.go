@@ -271,7 +271,8 @@ func selfSigned(t testing.TB, host string) (tls.Certificate, *x509.CertPool) {
 }
 
 // serveDNS answers from a zone file: names in it are known, others are
-// NXDOMAIN; names below servfail.example fail.
+// NXDOMAIN; names below servfail.example fail. It vouches, as a resolver that
+// validates does, for what is below signed.example.
 func serveDNS(t testing.TB, zone string) string {
 	t.Helper()
 	records := map[string][]mdns.RR{}
@@ -293,6 +294,7 @@ func serveDNS(t testing.TB, zone string) string {
 		a.SetReply(q)
 		a.RecursionAvailable = true
 		name := strings.ToLower(q.Question[0].Name)
+		signed := true
 		for range 4 { // follow CNAMEs as a resolver does
 			rrs, known := records[name]
 			switch {
@@ -301,6 +303,7 @@ func serveDNS(t testing.TB, zone string) string {
 			case !known:
 				a.Rcode = mdns.RcodeNameError
 			}
+			signed = signed && strings.HasSuffix(name, "signed.example.")
 			next := ""
 			for _, rr := range rrs {
 				if c, ok := rr.(*mdns.CNAME); ok {
@@ -310,11 +313,12 @@ func serveDNS(t testing.TB, zone string) string {
 					a.Answer = append(a.Answer, rr)
 				}
 			}
-			if next == "" {
+			if next == "" || q.Question[0].Qtype == mdns.TypeCNAME {
 				break
 			}
 			name = next
 		}
+		a.AuthenticatedData = signed && q.AuthenticatedData
 		_ = w.WriteMsg(a)
 	})}
 	go func() { _ = s.ActivateAndServe() }()

@@ -81,6 +81,7 @@ var sweepSteps = []struct {
 	{"SELECT member_id, kind, slot FROM pace WHERE slot < ? LIMIT ?", "DELETE FROM pace WHERE member_id = ? AND kind = ? AND slot = ?", 3, slotsOlder(24 * time.Hour)},
 	{"SELECT hash FROM sessions WHERE expires_at < ? LIMIT ?", "DELETE FROM sessions WHERE hash = ?", 1, timesOlder(0)},
 	{"SELECT id FROM signin_links WHERE expires_at < ? LIMIT ?", "DELETE FROM signin_links WHERE id = ?", 1, timesOlder(0)},
+	{"SELECT hash FROM sts_policies WHERE expires_at < ? LIMIT ?", "DELETE FROM sts_policies WHERE hash = ?", 1, timesOlder(0)},
 	{"SELECT id FROM records WHERE id < ? LIMIT ?", "DELETE FROM records WHERE id = ?", 1, idsOlder(recordAge)},
 }
 

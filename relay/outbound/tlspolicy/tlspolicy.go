@@ -1,0 +1,164 @@
+// Package tlspolicy finds out how mail to a domain must be protected on its
+// way: by DANE (RFC 7672) where the DNS resolver validates, else by the
+// domain's MTA-STS policy (RFC 8461), else by TLS with whoever answers.
+//
+// # What it promises
+//
+// What a domain asks for is never relaxed because asking failed. A TLSA lookup
+// without an answer rules the host out; where a policy can't be fetched the one
+// that was fetched before holds until it ends. Only a domain of which no policy
+// is known at all is sent to as if it had none (RFC 8461 section 3.3).
+//
+// The resolver's word that an answer is authentic (the AD bit) is believed only
+// of one on this machine: nobody can have changed it on the way (RFC 7672
+// section 2.2). With any other DANE is not used.
+//
+// Policies are kept in the store, where a restart and other nodes find them.
+// Failed fetches are remembered in memory for a few minutes. A Finder is safe
+// for concurrent use and has no goroutine of its own.
+package tlspolicy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stagedoor/stagedoor/threading/store"
+)
+
+// Kind is which policy holds for a connection, as reports call it (RFC 8460
+// section 4.4).
+type Kind string
+
+// The kinds of policy.
+const (
+	DANE Kind = "tlsa"
+	STS  Kind = "sts"
+	None Kind = "no-policy-found"
+)
+
+// Options configure a Finder.
+type Options struct {
+	Store *store.Store
+	// Net answers for TXT records and policy hosts' addresses.
+	Net *net.Resolver
+	// Resolver is the DNS server as host:port; empty: the system's. DANE is used
+	// where it is on loopback.
+	Resolver   string
+	Roots      *x509.CertPool // that MX and policy hosts are verified by; nil: the system's
+	PolicyPort int            // of policy hosts; 0: 443
+	Logger     *slog.Logger
+	Now        func() time.Time
+}
+
+// Finder finds policies.
+type Finder struct {
+	o    Options
+	dane *validator // nil: the resolver's word is not believed
+
+	mu     sync.Mutex
+	failed map[string]failedFetch // by domain
+	asking map[string]chan struct{}
+}
+
+// New returns a Finder.
+func New(o Options) *Finder {
+	if o.PolicyPort == 0 {
+		o.PolicyPort = 443
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Finder{o: o, dane: localValidator(o.Resolver), failed: map[string]failedFetch{}, asking: map[string]chan struct{}{}}
+}
+
+// Domain is what holds for mail to a domain.
+type Domain struct {
+	f      *Finder
+	name   string
+	port   int
+	mx     secureMX
+	policy Policy
+	sts    bool   // there is a policy
+	fault  *Fault // why a policy that is announced is not known
+}
+
+// Domain asks for a domain's policies; port is where its MX listen.
+func (f *Finder) Domain(ctx context.Context, name string, port int) *Domain {
+	d := &Domain{f: f, name: canonical(name), port: port}
+	if f.dane != nil {
+		d.mx = f.dane.mx(ctx, d.name)
+	}
+	d.policy, d.sts, d.fault = f.sts(ctx, d.name)
+	return d
+}
+
+// Need is what a connection to one host must be.
+type Need struct {
+	Kind Kind
+	// Enforced: a connection that is not so is not used. Otherwise that is only
+	// reported.
+	Enforced   bool
+	ServerName string // to be asked for in the TLS handshake
+	// Fault, if set, is what is wrong already, before any connection.
+	Fault *Fault
+	// Domain, Policy and MX say in reports which policy it was (RFC 8460 section
+	// 4.4).
+	Domain string
+	Policy []string
+	MX     []string
+
+	verify func(tls.ConnectionState) *Fault // nil: whoever answers
+}
+
+// Authenticated reports whether the other side must prove who it is.
+func (n *Need) Authenticated() bool { return n.verify != nil }
+
+// Verify says whether a connection is as needed.
+func (n *Need) Verify(cs tls.ConnectionState) *Fault {
+	if n.Fault != nil || n.verify == nil {
+		return n.Fault
+	}
+	return n.verify(cs)
+}
+
+// Host is what a connection to one of the domain's hosts must be.
+func (d *Domain) Host(ctx context.Context, host string) *Need {
+	host = canonical(host)
+	if n := d.daneNeed(ctx, host); n != nil {
+		return n // RFC 8461 section 2: MTA-STS never overrides a failing DANE
+	}
+	if d.sts && d.policy.Mode != ModeNone {
+		return d.stsNeed(host)
+	}
+	n := &Need{Kind: None, ServerName: host, Domain: d.name}
+	if d.fault != nil {
+		// Mail goes as if there were no policy, and the domain's owner learns why.
+		n.Kind, n.Fault = STS, d.fault
+	}
+	return n
+}
+
+func (d *Domain) stsNeed(host string) *Need {
+	n := &Need{Kind: STS, Enforced: d.policy.Mode == ModeEnforce, ServerName: host, Domain: d.name, Policy: d.policy.lines(), MX: d.policy.MX}
+	if !d.policy.Matches(host) {
+		n.Fault = faultNotInPolicy
+	}
+	n.verify = func(cs tls.ConnectionState) *Fault { return verifyPKIX(cs, d.f.o.Roots, host, d.f.o.Now()) }
+	return n
+}
+
+// canonical is a domain as policies are found by: lower case, without final
+// dot.
+func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+
+func portText(port int) string { return strconv.Itoa(port) }

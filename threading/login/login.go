@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -88,10 +89,20 @@ func New(o Options) *Authenticator {
 	return a
 }
 
-// Verify returns the active member with that name and password; ErrDenied,
-// ErrBusy, or what the store says. It waits up to maxDelay for those who were
-// wrong too often.
+// Verify returns the active member with that name and password, or app
+// password; ErrDenied, ErrBusy, or what the store says. It waits up to maxDelay
+// for those who were wrong too often.
 func (a *Authenticator) Verify(ctx context.Context, name, password string, ip netip.Addr) (threading.Member, error) {
+	return a.verifyAmong(ctx, name, password, ip, func(threading.Credential) bool { return true })
+}
+
+// VerifyOwn is Verify without the app passwords: who finds a device has its
+// mailbox, not the account.
+func (a *Authenticator) VerifyOwn(ctx context.Context, name, password string, ip netip.Addr) (threading.Member, error) {
+	return a.verifyAmong(ctx, name, password, ip, func(c threading.Credential) bool { return c.Kind == threading.CredentialPassword })
+}
+
+func (a *Authenticator) verifyAmong(ctx context.Context, name, password string, ip netip.Addr, counts func(threading.Credential) bool) (threading.Member, error) {
 	handle, known := a.handle(name)
 	var member threading.Member
 	var credentials []threading.Credential
@@ -103,6 +114,7 @@ func (a *Authenticator) Verify(ctx context.Context, name, password string, ip ne
 			if credentials, err = a.o.Store.Credentials(ctx, m.ID); err != nil {
 				return threading.Member{}, err
 			}
+			credentials = slices.DeleteFunc(credentials, func(c threading.Credential) bool { return !counts(c) })
 		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return threading.Member{}, fmt.Errorf("look up the member: %w", err)
 		}

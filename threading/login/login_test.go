@@ -47,6 +47,27 @@ func setPassword(t *testing.T, st *store.Store, m threading.Member, password str
 	}
 }
 
+// An app password opens the mailbox and not the account.
+func TestVerifyOwn(t *testing.T) {
+	a, st, m := newAuthenticator(t)
+	ctx := context.Background()
+	app, verifier := seal.NewAppPassword(seal.ScramSalt(st.Keyring(), m.Handle))
+	if err := st.AddAppPassword(ctx, m.ID, "Phone", verifier); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // also when it was verified before
+		if _, err := a.Verify(ctx, "tess", app, here); err != nil {
+			t.Errorf("Verify: %v", err)
+		}
+		if _, err := a.VerifyOwn(ctx, "tess", app, here); !errors.Is(err, ErrDenied) {
+			t.Errorf("VerifyOwn takes an app password: %v", err)
+		}
+		if _, err := a.VerifyOwn(ctx, "tess", "break-a-leg", here); err != nil {
+			t.Errorf("VerifyOwn: %v", err)
+		}
+	}
+}
+
 func TestVerify(t *testing.T) {
 	a, _, m := newAuthenticator(t)
 	for _, c := range []struct {

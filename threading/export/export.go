@@ -1,5 +1,6 @@
 // Package export writes a member's mailboxes to files that mail programs read:
-// one mbox file for each mailbox, or a tree of Maildirs.
+// one mbox file for each mailbox, or a tree of Maildirs; or, as one zip archive,
+// the mbox files and what else is the member's own.
 //
 // What is written is what the member sees over IMAP, octet for octet but for
 // what the format asks for (line ends, and in an mbox a quoted "From " and the
@@ -20,6 +21,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/store"
@@ -54,19 +56,26 @@ type layout interface {
 // Write writes all mailboxes of a member to a directory, which it makes if
 // there is none. ErrNotEmpty.
 func Write(ctx context.Context, s *store.Store, memberID threading.ID, format Format, dir string) (Written, error) {
-	var done Written
 	if err := makeEmpty(dir); err != nil {
-		return done, err
+		return Written{}, err
 	}
 	var out layout
 	switch format {
 	case Mbox:
-		out = &mbox{dir: dir}
+		out = &mbox{create: func(name string) (*file, error) { return newFile(filepath.Join(dir, name)) }}
 	case Maildir:
 		out = &maildir{root: dir}
 	default:
-		return done, fmt.Errorf("there is no format %q: use %s or %s", format, Mbox, Maildir)
+		return Written{}, fmt.Errorf("there is no format %q: use %s or %s", format, Mbox, Maildir)
 	}
+	done, err := writeMailboxes(ctx, s, memberID, out)
+	if err != nil {
+		return done, err
+	}
+	return done, syncDir(dir)
+}
+
+func writeMailboxes(ctx context.Context, s *store.Store, memberID threading.ID, out layout) (done Written, err error) {
 	holdings, err := s.Holdings(ctx, memberID)
 	if err != nil {
 		return done, err
@@ -79,7 +88,7 @@ func Write(ctx context.Context, s *store.Store, memberID threading.ID, format Fo
 		done.Mailboxes++
 		done.Messages += n
 	}
-	return done, syncDir(dir)
+	return done, nil
 }
 
 func writeMailbox(ctx context.Context, s *store.Store, memberID threading.ID, out layout, h store.Holding) (n int, err error) {
@@ -132,7 +141,7 @@ func makeEmpty(dir string) error {
 
 // file is a new file of the export.
 type file struct {
-	f *os.File
+	f *os.File // nil: in an archive
 	w *bufio.Writer
 }
 
@@ -147,6 +156,9 @@ func newFile(path string) (*file, error) {
 // close makes the file durable.
 func (f *file) close() error {
 	err := f.w.Flush()
+	if f.f == nil {
+		return err
+	}
 	if err == nil {
 		err = f.f.Sync()
 	}
@@ -157,6 +169,13 @@ func (f *file) close() error {
 		return fmt.Errorf("write to disk: %w", err)
 	}
 	return nil
+}
+
+// abort lets go of the file.
+func (f *file) abort() {
+	if f.f != nil {
+		_ = f.f.Close()
+	}
 }
 
 // syncDir makes the names in a directory durable.

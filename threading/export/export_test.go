@@ -17,8 +17,8 @@ import (
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
-// account is a member on a store of its own.
-type account struct {
+// testAccount is a member on a store of its own.
+type testAccount struct {
 	*store.Store
 	t      *testing.T
 	member threading.Member
@@ -26,7 +26,7 @@ type account struct {
 
 const secret = "tess.private@mail.example"
 
-func newAccount(t *testing.T) *account {
+func newAccount(t *testing.T) *testAccount {
 	t.Helper()
 	keys, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
 	if err != nil {
@@ -44,11 +44,11 @@ func newAccount(t *testing.T) *account {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &account{s, t, m}
+	return &testAccount{s, t, m}
 }
 
 // put appends a message to a mailbox, which is made if there is none.
-func (a *account) put(mailbox, header, body string, flags threading.Flags, keywords ...string) {
+func (a *testAccount) put(mailbox, header, body string, flags threading.Flags, keywords ...string) {
 	a.t.Helper()
 	ctx := a.t.Context()
 	mb, err := a.Mailbox(ctx, a.member.ID, mailbox)
@@ -74,7 +74,7 @@ func (a *account) put(mailbox, header, body string, flags threading.Flags, keywo
 	}
 }
 
-func (a *account) write(format Format) (dir string, w Written) {
+func (a *testAccount) write(format Format) (dir string, w Written) {
 	a.t.Helper()
 	dir = filepath.Join(a.t.TempDir(), "out")
 	w, err := Write(a.t.Context(), a.Store, a.member.ID, format, dir)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,15 +16,15 @@ import (
 // mbox writes one file for each mailbox: messages after a "From " line each
 // (RFC 4155), with the flags in fields that mail programs have used for long.
 type mbox struct {
-	dir string
-	f   *file // of the mailbox; nil between mailboxes
+	create func(name string) (*file, error) // fs.ErrExist if there is one
+	f      *file                            // of the mailbox; nil between mailboxes
 }
 
 func (m *mbox) begin(h store.Holding) (err error) {
 	name := mboxName(h.Name)
-	m.f, err = newFile(filepath.Join(m.dir, name))
+	m.f, err = m.create(name)
 	if errors.Is(err, fs.ErrExist) { // names that differ in case only
-		m.f, err = newFile(filepath.Join(m.dir, strings.TrimSuffix(name, ".mbox")+"~"+nameHash(h.Name)+".mbox"))
+		m.f, err = m.create(strings.TrimSuffix(name, ".mbox") + "~" + nameHash(h.Name) + ".mbox")
 	}
 	return err
 }
@@ -52,7 +51,7 @@ func (m *mbox) end() error {
 
 func (m *mbox) abort() {
 	if m.f != nil {
-		_ = m.f.f.Close()
+		m.f.abort()
 		m.f = nil
 	}
 }

@@ -33,12 +33,13 @@ const threadColumns = `t.id, t.subject, t.production_id, t.role_id, t.started_by
 	COALESCE(p.id, 0), COALESCE(p.slug, ''), COALESCE(p.title, ''), COALESCE(p.owner_id, 0), COALESCE(p.closed_at, 0), COALESCE(r.id, 0), COALESCE(r.slug, ''), COALESCE(r.title, '')
 	FROM threads t LEFT JOIN productions p ON p.id = t.production_id LEFT JOIN roles r ON r.id = t.role_id`
 
-func scanThread(r scanner) (threading.ThreadView, error) {
+// scanThread reads a row of threadColumns, after what more is for.
+func scanThread(r scanner, more ...any) (threading.ThreadView, error) {
 	var v threading.ThreadView
 	var created, last, closed int64
 	t := &v.Thread
-	err := r.Scan(&t.ID, &t.Subject, &t.ProductionID, &t.RoleID, &t.StartedBy, &t.Status, &created, &last,
-		&v.Production.ID, &v.Production.Slug, &v.Production.Title, &v.Production.OwnerID, &closed, &v.Role.ID, &v.Role.Slug, &v.Role.Title)
+	err := r.Scan(append(more, &t.ID, &t.Subject, &t.ProductionID, &t.RoleID, &t.StartedBy, &t.Status, &created, &last,
+		&v.Production.ID, &v.Production.Slug, &v.Production.Title, &v.Production.OwnerID, &closed, &v.Role.ID, &v.Role.Slug, &v.Role.Title)...)
 	t.CreatedAt, t.LastAt = fromMillis(created), fromMillis(last)
 	v.Production.ClosedAt = fromMillis(closed)
 	v.Role.ProductionID = t.ProductionID

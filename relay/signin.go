@@ -21,7 +21,7 @@ func (p *Pipeline) MailSignInLink(ctx context.Context, name string) error {
 	} else if err != nil {
 		return err
 	}
-	err = p.o.Store.NewSignInLink(ctx, m.ID, func(id threading.ID) (store.Notice, error) {
+	_, err = p.o.Store.NewSignInLink(ctx, m.ID, func(id threading.ID) (store.Notice, error) {
 		return p.signInNotice(ctx, m, id)
 	})
 	if errors.Is(err, store.ErrTooManyLinks) || errors.Is(err, store.ErrNotFound) {
@@ -43,6 +43,16 @@ func (p *Pipeline) signInNotice(ctx context.Context, m threading.Member, id thre
 	fmt.Fprintf(&b, "Hello %s,\n\nopen this page to sign in to your account:\n%s/signin/%s\n\n", m.DisplayName(), p.o.BaseURL, p.o.Store.Keyring().Token(seal.TokenSignIn, id))
 	fmt.Fprintf(&b, "The link works once, for %d minutes. If you did not ask for it, do nothing:\nnobody can sign in without it.\n", int(store.SignInLinkFor.Minutes()))
 	return p.Compose(ctx, Notice{To: m, From: "postmaster", Subject: "Sign in to " + p.o.Brand, Text: b.String()})
+}
+
+// DeviceLink makes a link that signs a member, who is signed in, in on another
+// device. store.ErrTooManyLinks.
+func (p *Pipeline) DeviceLink(ctx context.Context, m threading.Member) (string, error) {
+	id, err := p.o.Store.NewSignInLink(ctx, m.ID, nil)
+	if err != nil {
+		return "", err
+	}
+	return p.o.BaseURL + "/signin/" + p.o.Store.Keyring().Token(seal.TokenSignIn, id), nil
 }
 
 // SignInLink says whether the link with that token works. ErrNoQuestion.

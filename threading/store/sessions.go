@@ -113,17 +113,21 @@ func (s *Store) EndSession(ctx context.Context, member, id, keep threading.ID) e
 var ErrTooManyLinks = errors.New("links to sign in were mailed already: please look for them, or try again in a quarter of an hour")
 
 // NewSignInLink notes a link that signs the member in once within
-// SignInLinkFor, and queues the message that compose makes of it.
+// SignInLinkFor, and queues the message that compose makes of it; nil: none.
 // ErrTooManyLinks, ErrNotFound.
-func (s *Store) NewSignInLink(ctx context.Context, member threading.ID, compose func(id threading.ID) (Notice, error)) error {
+func (s *Store) NewSignInLink(ctx context.Context, member threading.ID, compose func(id threading.ID) (Notice, error)) (threading.ID, error) {
 	id, now := s.o.IDs.Next(), s.o.Now()
-	n, err := compose(id)
-	if err != nil {
-		return err
+	mail := func(*tx) error { return nil }
+	if compose != nil {
+		n, err := compose(id)
+		if err != nil {
+			return 0, err
+		}
+		n.MemberID = member
+		row := s.newNoticeRow(&n)
+		mail = func(t *tx) error { return t.addNotice(row) }
 	}
-	n.MemberID = member
-	row := s.newNoticeRow(&n)
-	return s.c.commit(ctx, func(t *tx) error {
+	return id, s.c.commit(ctx, func(t *tx) error {
 		if err := t.present(member); err != nil {
 			return err
 		}
@@ -140,7 +144,7 @@ func (s *Store) NewSignInLink(ctx context.Context, member threading.ID, compose 
 		if _, err := t.exec("INSERT INTO signin_links (id, member_id, expires_at) VALUES (?, ?, ?)", id, member, millis(now.Add(SignInLinkFor))); err != nil {
 			return err
 		}
-		return t.addNotice(row)
+		return mail(t)
 	})
 }
 

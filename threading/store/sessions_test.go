@@ -85,10 +85,11 @@ func TestSignInLinks(t *testing.T) {
 	tess := x.member("tess")
 	var ids []threading.ID
 	link := func() error {
-		return x.NewSignInLink(x.ctx, tess.ID, func(id threading.ID) (Notice, error) {
+		_, err := x.NewSignInLink(x.ctx, tess.ID, func(id threading.ID) (Notice, error) {
 			ids = append(ids, id)
 			return Notice{Header: []byte("Subject: sign in\r\n\r\n"), Body: x.body("link")}, nil
 		})
+		return err
 	}
 	for range maxLinks {
 		x.do(link())
@@ -116,4 +117,12 @@ func TestSignInLinks(t *testing.T) {
 		t.Errorf("used late: %v", err)
 	}
 	x.do(link()) // the old ones are forgotten
+	id, err := x.NewSignInLink(x.ctx, tess.ID, nil)
+	x.do(err)
+	if m, err := x.UseSignInLink(x.ctx, id); err != nil || m != tess.ID {
+		t.Errorf("one that was not mailed: %v, %v", m, err)
+	}
+	if q, _ := x.Queue(x.ctx, 10); len(q) != maxLinks+1 {
+		t.Errorf("%d are mailed", len(q))
+	}
 }

@@ -82,6 +82,7 @@ var sweepSteps = []struct {
 	{"SELECT hash FROM sessions WHERE expires_at < ? LIMIT ?", "DELETE FROM sessions WHERE hash = ?", 1, timesOlder(0)},
 	{"SELECT id FROM signin_links WHERE expires_at < ? LIMIT ?", "DELETE FROM signin_links WHERE id = ?", 1, timesOlder(0)},
 	{"SELECT hash FROM sts_policies WHERE expires_at < ? LIMIT ?", "DELETE FROM sts_policies WHERE hash = ?", 1, timesOlder(0)},
+	{"SELECT hash FROM contact_links WHERE expires_at < ? LIMIT ?", "DELETE FROM contact_links WHERE hash = ?", 1, timesOlder(0)},
 	{"SELECT id FROM records WHERE id < ? LIMIT ?", "DELETE FROM records WHERE id = ?", 1, idsOlder(recordAge)},
 }
 

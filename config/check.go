@@ -38,6 +38,7 @@ func (c *Config) check() Problems {
 	k := &checker{Config: c}
 	k.names()
 	k.urls()
+	k.origins()
 	k.storage()
 	k.listeners()
 	k.tls()
@@ -136,6 +137,24 @@ func (c *checker) urls() {
 			c.problem(key, "must end with the host or a path: links are made by adding to it")
 		}
 		*value = strings.TrimSuffix(*value, "/")
+	}
+}
+
+// origins checks the origins that may embed the contact form: a page that is
+// not kept from being changed on its way could show anything around it.
+func (c *checker) origins() {
+	const key = "http.embed_origins"
+	for i, o := range c.HTTP.EmbedOrigins {
+		u, err := url.Parse(o)
+		if err != nil || u.Host == "" || u.User != nil || strings.TrimSuffix(o, "/") != u.Scheme+"://"+u.Host || strings.ContainsAny(o, " \t\r\n<>\"';,*") {
+			c.problem(key, "%q is not an origin: write scheme and host only, such as \"https://www.example.com\"", o)
+			continue
+		}
+		if u.Scheme != "https" && (u.Scheme != "http" || !Loopback(net.JoinHostPort(u.Hostname(), "0"))) {
+			c.problem(key, "%q must begin with https:// (http:// for this machine's loopback only)", o)
+			continue
+		}
+		c.HTTP.EmbedOrigins[i] = strings.ToLower(u.Scheme + "://" + u.Host)
 	}
 }
 

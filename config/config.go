@@ -85,6 +85,7 @@ type HTTP struct {
 	Listen       []string `toml:"listen" doc:"host:port or unix:PATH, without TLS: health checks, or behind a web server."`
 	ListenTLS    []string `toml:"listen_tls" doc:"host:port, such as \":443\"."`
 	BaseURL      string   `toml:"base_url" doc:"Where members reach the HTTP door, such as https://msg.example.com (behind a web server: what that passes on to http.listen). Mail links there. Empty: no links, and what can only be confirmed on a page is refused instead of held."`
+	EmbedOrigins []string `toml:"embed_origins" doc:"Origins, such as [\"https://www.example.com\"], whose pages may show the contact form within them (see docs/contact.md). Empty: none may."`
 	APITokenFile string   `toml:"api_token_file" doc:"A file (mode 0600) with a secret of at least 16 characters that the platform has too. It signs the links by which the platform opens the contact form for its members (see docs/contact.md). This version has no API yet. Empty: members sign in."`
 }
 

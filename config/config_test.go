@@ -64,6 +64,7 @@ listen = ["unix:lmtp.sock"]
 trusted_authserv_id = "mx.example.com"
 [http]
 base_url = "https://msg.example.com/relay/"
+embed_origins = ["https://WWW.example.com/", "http://127.0.0.1:3000"]
 `, Default())
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +73,7 @@ base_url = "https://msg.example.com/relay/"
 		"domain":   {c.Domain, "xn--bcher-kva.example"},
 		"hostname": {c.Hostname, "mx.xn--bcher-kva.example"},
 		"base_url": {c.HTTP.BaseURL, "https://msg.example.com/relay"},
+		"origins":  {strings.Join(c.HTTP.EmbedOrigins, " "), "https://www.example.com http://127.0.0.1:3000"},
 		"database": {c.Storage.Path(), "/etc/stagedoor/data/mail.db"},
 		"key":      {c.Storage.KeyFile, "/etc/stagedoor/secret.key"},
 		"temp":     {c.Storage.TempDir, "/etc/stagedoor/data/tmp"},
@@ -116,6 +118,10 @@ func TestErrorsNameTheLineAndSayWhatToDo(t *testing.T) {
 		{"brand", "domain = \"x.example\"\nbrand = \"me@x.example\"\n", []string{"relay.toml:2: brand: contains an @ … "}},
 		{"urls", "domain = \"x.example\"\nsupport_url = \"help\"\nsafety_url = \"javascript:alert(1)\"\nhttp.base_url = \"https://x.example/?a\"\n", []string{
 			"relay.toml:2: support_url: \"help\" is not a web address … ", "relay.toml:3: safety_url: … ", "relay.toml:4: http.base_url: must end … ",
+		}},
+		{"embed origins", "domain = \"x.example\"\n[http]\nembed_origins = [\"www.x.example\", \"https://x.example/path\", \"http://x.example\", \"https://*.x.example\"]\n", []string{
+			"relay.toml:3: http.embed_origins: \"www.x.example\" is not an origin … scheme and host", "relay.toml:3: http.embed_origins: \"https://x.example/path\" is not an origin … ",
+			"relay.toml:3: http.embed_origins: \"http://x.example\" must begin with https:// … ", "relay.toml:3: http.embed_origins: \"https://*.x.example\" is not an origin … ",
 		}},
 		{"postgres", "domain = \"x.example\"\n[storage]\ndsn = \"postgres://user@host/db\"\n", []string{"relay.toml:3: storage.dsn: this version keeps its data in SQLite … sqlite:/var/lib"}},
 		{"dsn", "domain = \"x.example\"\n[storage]\ndsn = \"stagedoor.db\"\nkey_file = \"\"\n", []string{"relay.toml:3: storage.dsn: must be \"sqlite:PATH\" … ", "relay.toml:4: storage.key_file: is empty … first start"}},

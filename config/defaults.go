@@ -21,7 +21,7 @@ func Default() *Config {
 		LMTP:       LMTP{Listen: []string{}},
 		Submission: Submission{Listen: []string{"0.0.0.0:587"}, ListenTLS: []string{"0.0.0.0:465"}},
 		IMAP:       IMAP{Listen: []string{"0.0.0.0:143"}, ListenTLS: []string{"0.0.0.0:993"}, Disabled: []string{}},
-		HTTP:       HTTP{Listen: []string{"127.0.0.1:8080"}, ListenTLS: []string{}},
+		HTTP:       HTTP{Listen: []string{"127.0.0.1:8080"}, ListenTLS: []string{}, EmbedOrigins: []string{}},
 		Metrics:    Metrics{Listen: []string{}},
 		TLS:        TLS{ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory"},
 		Outbound: Outbound{

@@ -1,5 +1,7 @@
 # A daemon of its own on free loopback ports, with the members Sam and Tess, for the scripts beside this one. Sets w (a folder that
-# goes when the script ends), mx, submission, imap and internet (the port that outgoing mail is sent to), and daemon (its process).
+# goes when the script ends), mx, submission, imap and internet (the port that outgoing mail is sent to), and daemon (its process). With
+# http=yes there is also web, the port of the HTTP door, and platform, a port whose pages may embed the contact form by links signed with
+# the secret in $w/token.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 w=$(mktemp -d)
@@ -12,10 +14,10 @@ trap cleanup EXIT
 fail() { echo "FAIL $*"; echo "--- daemon"; tail -20 "$w/log"; exit 1; }
 
 go build -o "$w/stagedoor" ./cmd/stagedoor
-read -r mx submission imap internet < <(python3 - <<'P'
+read -r mx submission imap internet web platform < <(python3 - <<'P'
 import random, socket
 free = []
-while len(free) < 4: # below the ports that outgoing connections get
+while len(free) < 6: # below the ports that outgoing connections get
     s = socket.socket()
     try: s.bind(("127.0.0.1", random.randint(12000, 32000)))
     except OSError: continue
@@ -23,6 +25,14 @@ while len(free) < 4: # below the ports that outgoing connections get
 print(*[s.getsockname()[1] for s in free])
 P
 )
+pages="listen = []"
+if [ "${http:-no}" = yes ]; then
+  (umask 077; head -c 24 /dev/urandom | base64 > "$w/token")
+  pages="listen = [\"127.0.0.1:$web\"]
+base_url = \"http://127.0.0.1:$web\"
+embed_origins = [\"http://localhost:$platform\"]
+api_token_file = \"$w/token\""
+fi
 cat > "$w/relay.toml" <<C
 domain = "msg.test"
 [storage]
@@ -43,7 +53,7 @@ listen = ["127.0.0.1:$imap"]
 listen_tls = []
 allow_insecure_auth = true
 [http]
-listen = []
+$pages
 [sender_auth]
 policy = "envelope"
 [outbound]

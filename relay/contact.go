@@ -78,17 +78,17 @@ func (p *Pipeline) checkContact(ctx context.Context, f ContactForm) (addressee, 
 	case f.To.Status != threading.MemberActive:
 		return a, errNoSuchMember
 	case strings.TrimSpace(f.Text) == "":
-		return a, refuse(554, 5, 6, 0, "The message is empty: write something first.")
+		return a, refuse(554, 5, 6, 0, "The message is empty: write something first.").about("text")
 	case len(f.Text) > MaxContactText:
-		return a, refuse(552, 5, 3, 4, "The message is too long: at most %d octets are allowed.", MaxContactText)
+		return a, refuse(552, 5, 3, 4, "The message is too long: at most %d octets are allowed.", MaxContactText).about("text")
 	case len(f.Subject) > MaxContactSubject:
-		return a, refuse(552, 5, 3, 4, "The subject is too long: at most %d octets are allowed.", MaxContactSubject)
+		return a, refuse(552, 5, 3, 4, "The subject is too long: at most %d octets are allowed.", MaxContactSubject).about("subject")
 	case !utf8.ValidString(f.Subject), strings.ContainsAny(f.Subject, "\r\n\x00"):
-		return a, refuse(554, 5, 6, 0, "The subject must be one line of text.")
+		return a, refuse(554, 5, 6, 0, "The subject must be one line of text.").about("subject")
 	case len(f.Files) > MaxContactFiles:
-		return a, refuse(552, 5, 3, 4, "There are too many files: at most %d are allowed.", MaxContactFiles)
+		return a, refuse(552, 5, 3, 4, "There are too many files: at most %d are allowed.", MaxContactFiles).about("files")
 	case f.Role != "" && f.Production == "":
-		return a, refuse(554, 5, 6, 0, "A role belongs to a production: name the production as well.")
+		return a, refuse(554, 5, 6, 0, "A role belongs to a production: name the production as well.").about("about")
 	}
 	if f.Production == "" {
 		return a, p.takesFirst(ctx, f.Writer, []addressee{a})

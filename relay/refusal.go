@@ -14,6 +14,7 @@ type Refusal struct {
 	Text     string
 	// RetryAfter is when a temporary refusal for doing too much is over.
 	RetryAfter time.Duration
+	Field      string // of a ContactForm that it is about; empty: none
 }
 
 func (r *Refusal) Error() string {
@@ -25,6 +26,12 @@ func (r *Refusal) Temporary() bool { return r.Code/100 == 4 }
 
 func refuse(code, class, subject, detail int, format string, args ...any) *Refusal {
 	return &Refusal{Code: code, Enhanced: [3]int{class, subject, detail}, Text: fmt.Sprintf(format, args...)}
+}
+
+// about says which field of a form a refusal is about.
+func (r *Refusal) about(field string) *Refusal {
+	r.Field = field
+	return r
 }
 
 // The sentences that writers get. All that tell a writer no to a contact or
@@ -45,7 +52,7 @@ var (
 	errClosed        = refuse(550, 5, 7, 1, "This conversation has been closed, so your message was not delivered.")
 	errLeft          = refuse(550, 5, 1, 6, "The member you are writing to has left, so your message was not delivered.")
 	errNoSuchMember  = refuse(550, 5, 1, 1, "There is no member with this contact address.")
-	errNoSuchRole    = refuse(550, 5, 1, 1, "There is no such role or production.")
+	errNoSuchRole    = refuse(550, 5, 1, 1, "There is no such role or production.").about("about")
 	errOwnRole       = refuse(550, 5, 1, 3, "This is a role of your own production: write to the member you want to reach instead.")
 	errOutside       = refuse(550, 5, 7, 1, "You can only write to members here, at their contact address or by replying to their message. For other mail use your own mail account.")
 	errNoRecipient   = refuse(554, 5, 5, 1, "No valid recipient was given.")

@@ -52,18 +52,6 @@ func (s *Server) services(kind string) []mailService {
 	return list
 }
 
-// connectPage is what the page with the settings shows.
-type connectPage struct {
-	Base, Handle, Contact, Brand string
-	IMAP, SMTP                   []mailService
-}
-
-func (s *Server) connect(_ context.Context, w http.ResponseWriter, _ *http.Request, v visitor) {
-	s.show(w, http.StatusOK, "Connect your mail app", "connect", connectPage{
-		Base: s.base, Handle: v.Handle, Contact: v.Handle + "@" + s.o.Domain, Brand: s.o.Brand, IMAP: s.services("imap"), SMTP: s.services("smtp"),
-	})
-}
-
 // settings is what the files for mail programs are made of.
 type settings struct {
 	Domain, Brand, Address, Handle string

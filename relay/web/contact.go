@@ -2,189 +2,249 @@ package web
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
-	"mime/multipart"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/stagedoor/stagedoor/relay"
-	"github.com/stagedoor/stagedoor/relay/spool"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
-// Bounds of a posted contact form beside its files, in octets.
 const (
-	maxField    = relay.MaxContactText + 1024
-	maxForms    = 200 // of one network in an hour
-	contactTime = 5 * time.Minute
+	maxForms         = 200 // posted contact forms of one network in an hour
+	maxFormsOfMember = 60  // of one member
+	maxMisses        = 30  // forms to nobody that a member may ask for in an hour
+	contactTime      = 5 * time.Minute
 )
 
 // contactPage is what the contact form shows.
 type contactPage struct {
-	To, Problem   string
-	Subject, Text string
-	About         string // what is chosen: PRODUCTION or PRODUCTION/ROLE
-	Choices       []aboutChoice
-	Once          string
-	MaxSubject    int
+	Action, To     string
+	Problem        problem
+	SignIn         string // where a writer who is not signed in any more does that; else empty
+	Subject, Text  string
+	About          string // what is chosen: PRODUCTION or PRODUCTION/ROLE
+	Choices        []aboutGroup
+	Ticket, Once   string
+	MaxSubject     int
+	MaxFiles       int
+	MaxMB          int64
+	FilesAreToPick bool // files were chosen, and must be again
 }
 
-// aboutChoice is a production or role that a message may be about.
+// aboutGroup is a production with its roles, which a message may be about.
+type aboutGroup struct {
+	Title   string
+	Choices []aboutChoice
+}
+
 type aboutChoice struct {
 	Value, Label string
 	Chosen       bool
 }
 
-// contactWriter finds out who writes a contact form: who is signed in, or whom
-// the platform's signed link names.
-func (s *Server) contactWriter(ctx context.Context, r *http.Request) (threading.Member, bool, error) {
-	q := r.URL.Query()
-	if from := q.Get("from"); from != "" {
-		if !s.signedLink(r.PathValue("handle"), from, q.Get("expires"), q.Get("sig"), s.now()) {
-			return threading.Member{}, false, nil
-		}
-		m, err := s.o.Store.MemberByHandle(ctx, from)
-		if errors.Is(err, store.ErrNotFound) || err == nil && m.Status != threading.MemberActive {
-			return threading.Member{}, false, nil
-		}
-		return m, err == nil, err
-	}
-	v, ok, err := s.visitor(ctx, r)
-	return v.Member, ok, err
+// correspondents are the two ends of a contact form.
+type correspondents struct {
+	writer, to threading.Member
+	ticket     ticket // zero: the writer is signed in
+	link       linkID // that the platform's link opens the form by; zero: none
 }
 
-// signedLink checks a link that the platform made: sig is the HMAC-SHA256, in
-// hexadecimal, of "contact", to, from and expires, each ended by a line feed,
-// under the API token; expires is in seconds since 1970.
-func (s *Server) signedLink(to, from, expires, sig string, now time.Time) bool {
-	until, err := strconv.ParseInt(expires, 10, 64)
-	mac, merr := hex.DecodeString(sig)
-	if err != nil || merr != nil || s.o.LinkKey == "" || now.Unix() > until {
-		return false
-	}
-	h := hmac.New(sha256.New, []byte(s.o.LinkKey))
-	_, _ = io.WriteString(h, "contact\n"+to+"\n"+from+"\n"+expires+"\n")
-	return hmac.Equal(h.Sum(nil), mac)
-}
+// The answers to a form whose ends are not known.
+var (
+	errUnknownWriter = errors.New("nobody is signed in")
+	errLinkOver      = errors.New("the link or its form does not work any more")
+	errLinkUsed      = errors.New("the link has been used")
+	errNobody        = errors.New("there is no such member")
+	errTooManyMisses = errors.New("too many members who are not there were asked for")
+)
 
 // contactForm shows the form that writes to a member.
 func (s *Server) contactForm(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), workTime)
 	defer cancel()
-	writer, to, ok := s.contactEnds(ctx, w, r)
-	if !ok {
-		return
+	c, err := s.openers(ctx, r)
+	switch {
+	case errors.Is(err, errUnknownWriter) && s.embedded(r):
+		s.frame(w, http.StatusForbidden, s.contactFrame(r, "Write a message"), "signinfirst", s.o.BaseURL+r.URL.Path)
+	case errors.Is(err, errUnknownWriter):
+		to := r.URL.Path
+		if about := r.URL.Query().Get("about"); about != "" {
+			to += "?about=" + url.QueryEscape(about)
+		}
+		s.toSignIn(w, r, to)
+	case err != nil:
+		s.contactFailed(w, r, err)
+	default:
+		q := r.URL.Query()
+		p := contactPage{Subject: q.Get("subject"), About: q.Get("about")}
+		if c.link != (linkID{}) {
+			p.Ticket = s.newTicket(c.writer.ID, c.to.ID, c.link)
+		}
+		s.showContact(ctx, w, r, http.StatusOK, c, p)
 	}
-	q := r.URL.Query()
-	s.showContact(ctx, w, http.StatusOK, writer, to, contactPage{Subject: q.Get("subject"), About: q.Get("about")})
 }
 
-// contactEnds finds writer and recipient, or answers. A visitor who is not
-// known learns nothing about the recipient.
-func (s *Server) contactEnds(ctx context.Context, w http.ResponseWriter, r *http.Request) (writer, to threading.Member, ok bool) {
-	writer, known, err := s.contactWriter(ctx, r)
+// openers finds out who opens a form to whom: who is signed in, or whom the
+// platform's signed link names. A visitor who is not known learns nothing about
+// the recipient.
+func (s *Server) openers(ctx context.Context, r *http.Request) (c correspondents, err error) {
+	q, handle := r.URL.Query(), r.PathValue("handle")
+	from := q.Get("from")
+	if from == "" {
+		return s.signedIn(ctx, r)
+	}
+	var ok bool
+	if c.link, ok = s.signedLink(handle, from, q.Get("expires"), q.Get("sig"), s.now()); !ok {
+		return c, errLinkOver
+	}
+	if used, err := s.o.Store.LinkUsed(ctx, c.link[:]); err != nil {
+		return c, err
+	} else if used {
+		return c, errLinkUsed
+	}
+	if c.writer, err = s.o.Store.MemberByHandle(ctx, from); errors.Is(err, store.ErrNotFound) || err == nil && c.writer.Status != threading.MemberActive {
+		return c, errLinkOver
+	} else if err != nil {
+		return c, err
+	}
+	return c, s.recipient(ctx, handle, &c)
+}
+
+// signedIn are the ends of a form whose writer has a session. Who asks for many
+// members that are not there is tried out no further.
+func (s *Server) signedIn(ctx context.Context, r *http.Request) (c correspondents, err error) {
+	v, ok, err := s.visitor(ctx, r)
+	if err != nil {
+		return c, err
+	} else if !ok {
+		return c, errUnknownWriter
+	}
+	if s.misses.used(v.Handle) >= maxMisses {
+		return c, errTooManyMisses
+	}
+	c.writer = v.Member
+	if err = s.recipient(ctx, r.PathValue("handle"), &c); errors.Is(err, errNobody) {
+		s.misses.allow(v.Handle, maxMisses)
+	}
+	return c, err
+}
+
+func (s *Server) recipient(ctx context.Context, handle string, c *correspondents) (err error) {
+	c.to, err = s.o.Store.MemberByHandle(ctx, handle)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (c.to.Status != threading.MemberActive || c.to.ID == c.writer.ID) {
+		return errNobody
+	}
+	return err
+}
+
+// senders finds out who sends a form to whom.
+func (s *Server) senders(ctx context.Context, r *http.Request, text string) (c correspondents, err error) {
+	if text == "" {
+		return s.signedIn(ctx, r)
+	}
+	t, ok, _ := s.parseTicket(text)
+	if !ok {
+		return c, errLinkOver
+	}
+	c.ticket = t
+	if c.writer, err = s.o.Store.Member(ctx, t.Writer); err == nil {
+		err = s.recipient(ctx, r.PathValue("handle"), &c)
+	}
 	switch {
 	case err != nil:
-		s.failed(w, err)
-		return writer, to, false
-	case !known && r.URL.Query().Get("from") != "":
-		s.tell(w, http.StatusForbidden, "This link does not work any more", "Please go back to the profile and press Contact again.")
-		return writer, to, false
-	case !known && r.Method == http.MethodGet:
-		http.Redirect(w, r, s.base+"/signin?to="+r.URL.Path, http.StatusSeeOther)
-		return writer, to, false
-	case !known:
-		s.tell(w, http.StatusForbidden, "Please sign in again", "Your session has ended, so nothing was sent. Sign in and try again.")
-		return writer, to, false
+		return c, err
+	case c.writer.Status != threading.MemberActive || c.to.ID != t.To:
+		return c, errLinkOver
 	}
-	to, err = s.o.Store.MemberByHandle(ctx, r.PathValue("handle"))
-	if errors.Is(err, store.ErrNotFound) || err == nil && (to.Status != threading.MemberActive || to.ID == writer.ID) {
-		s.tell(w, http.StatusNotFound, "There is no such member", "Perhaps they have left.")
-		return writer, to, false
-	} else if err != nil {
-		s.failed(w, err)
-		return writer, to, false
-	}
-	return writer, to, true
-}
-
-func (s *Server) showContact(ctx context.Context, w http.ResponseWriter, status int, writer, to threading.Member, p contactPage) {
-	productions, err := s.o.Store.ProductionsOf(ctx, writer.ID, to.ID)
-	if err != nil {
-		s.failed(w, err)
-		return
-	}
-	for _, x := range productions {
-		p.Choices = append(p.Choices, aboutChoice{x.Slug, x.Title, x.Slug == p.About})
-		roles, err := s.o.Store.Roles(ctx, x.ID)
-		if err != nil {
-			s.failed(w, err)
-			return
-		}
-		for _, r := range roles {
-			value := x.Slug + "/" + r.Slug
-			p.Choices = append(p.Choices, aboutChoice{value, r.Title + " in " + x.Title, value == p.About})
-		}
-	}
-	p.To, p.MaxSubject = to.DisplayName(), relay.MaxContactSubject/4
-	if p.Once == "" {
-		p.Once = rand.Text()
-	}
-	s.show(w, status, "Write to "+p.To, "contact", p)
+	// The first form that is sent takes the link: whoever found it elsewhere is
+	// late, and this one may be sent again until it is right.
+	return c, s.o.Store.UseLink(ctx, t.Link[:], t.Once[:], time.Unix(t.Until, 0).Add(maxLinkFor))
 }
 
 // contact takes the form and starts a conversation.
 func (s *Server) contact(w http.ResponseWriter, r *http.Request) {
-	// Files take longer than the server's own bound.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(contactTime))
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(contactTime + workTime))
 	ctx, cancel := context.WithTimeout(r.Context(), contactTime+workTime)
 	defer cancel()
-	writer, to, ok := s.contactEnds(ctx, w, r)
-	if !ok {
+	var c correspondents
+	var err error
+	within := s.forms.allow(network(r), maxForms)
+	f := s.readContact(r, func(ticket string) bool {
+		if c, err = s.senders(ctx, r, ticket); err == nil && within {
+			within = s.forms.allow("member "+c.writer.Handle, maxFormsOfMember)
+		}
+		if err != nil || !within {
+			return false
+		}
+		// Files take longer than the server's own bound, of those we know.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(contactTime))
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(contactTime + workTime))
+		return true
+	})
+	defer f.close()
+	draft := contactPage{Subject: f.Subject, Text: f.Text, About: f.about, Once: f.Once, Ticket: f.ticket, Problem: f.wrong, FilesAreToPick: f.sawFiles}
+	switch {
+	case errors.Is(err, errUnknownWriter):
+		draft.SignIn = s.base + "/signin?to=" + url.QueryEscape(atSettings)
+		draft.Problem = problem{Text: "You are not signed in any more, so nothing was sent. Sign in by the link below, in a new tab; then press Send here."}
+		s.showDraft(w, r, http.StatusForbidden, draft)
+		return
+	case errors.Is(err, errLinkOver), errors.Is(err, store.ErrLinkUsed):
+		draft.Problem, draft.Ticket = problem{Text: "This form does not work any more, so nothing was sent. Keep your text, go back to the profile and press Contact again."}, ""
+		s.showDraft(w, r, http.StatusForbidden, draft)
+		return
+	case err != nil:
+		s.contactFailed(w, r, err)
 		return
 	}
-	if !s.forms.allow(remoteIP(r), maxForms) {
-		s.tell(w, http.StatusTooManyRequests, "That was a lot", "So many messages have come from your network that you have to wait a little. Please try again in an hour.")
-		return
-	}
-	f, about, problem := s.readContact(r)
-	defer closeFiles(f.Files)
-	f.Writer, f.To = writer, to
 	status := http.StatusUnprocessableEntity
-	if problem == "" {
-		f.Production, f.Role, _ = strings.Cut(about, "/")
-		offered, err := s.offered(ctx, f)
-		if err == nil && offered {
-			_, err = s.o.Pipeline.Contact(ctx, f)
+	if !within {
+		status, draft.Problem = http.StatusTooManyRequests, problem{Text: "So many messages have been sent from here that you have to wait a little. Please try again in an hour."}
+	}
+	if draft.Problem.Text == "" {
+		f.Writer, f.To = c.writer, c.to
+		if c.ticket.Writer != 0 {
+			f.Once = hex.EncodeToString(c.ticket.Once[:])
 		}
-		var refused *relay.Refusal
-		switch {
-		case !offered && err == nil:
-			problem = "Please choose one of the productions that the form offers."
-		case err == nil:
-			s.tell(w, http.StatusCreated, "Your message has been sent", to.DisplayName()+" will find it in the mailbox. You will find it in Sent, and the answer in your Inbox.")
+		var again time.Duration
+		if draft.Problem, again, err = s.send(ctx, f); again > 0 {
+			status = http.StatusTooManyRequests
+			w.Header().Set("Retry-After", strconv.Itoa(int(again/time.Second)))
+		}
+		if err == nil && draft.Problem.Text == "" {
+			p := s.contactFrame(r, "Your message has been sent")
+			s.frame(w, http.StatusCreated, p, "text", []string{c.to.DisplayName() + " will find it in the mailbox. You will find it in Sent, and the answer in your Inbox."})
 			return
-		case errors.As(err, &refused):
-			problem = refused.Text
-			if refused.RetryAfter > 0 {
-				status = http.StatusTooManyRequests
-				w.Header().Set("Retry-After", strconv.Itoa(int(refused.RetryAfter/time.Second)))
-			}
-		default:
+		} else if err != nil {
 			s.log.Error("a contact form failed", "error", err)
-			problem, status = "Something went wrong here. Please try again in a few minutes.", http.StatusServiceUnavailable
+			status, draft.Problem = http.StatusServiceUnavailable, problem{Text: "Something went wrong here. Please try again in a few minutes."}
 		}
 	}
-	s.showContact(ctx, w, status, writer, to, contactPage{Problem: problem, Subject: f.Subject, Text: f.Text, About: about, Once: f.Once})
+	s.showContact(ctx, w, r, status, c, draft)
+}
+
+// send files the form's message, or says what is wrong with it; and, if it was
+// one too many, when to try again.
+func (s *Server) send(ctx context.Context, f *contactPost) (problem, time.Duration, error) {
+	f.Production, f.Role, _ = strings.Cut(f.about, "/")
+	offered, err := s.offered(ctx, f.ContactForm)
+	if err != nil {
+		return problem{}, 0, err
+	} else if !offered {
+		return problem{Field: "about", Text: "Please choose one of the productions that the form offers."}, 0, nil
+	}
+	_, err = s.o.Pipeline.Contact(ctx, f.ContactForm)
+	var refused *relay.Refusal
+	if errors.As(err, &refused) {
+		return problem{Field: refused.Field, Text: refused.Text}, refused.RetryAfter, nil
+	}
+	return problem{}, 0, err
 }
 
 // offered reports whether the form's production is one of the writer's or the
@@ -202,58 +262,65 @@ func (s *Server) offered(ctx context.Context, f relay.ContactForm) (bool, error)
 	return false, err
 }
 
-func closeFiles(files []relay.ContactFile) {
-	for _, f := range files {
-		_ = f.Data.Close()
-	}
-}
-
-// readContact reads the form's parts one after another. problem says, for the
-// writer, what is wrong with it.
-func (s *Server) readContact(r *http.Request) (f relay.ContactForm, about, problem string) {
-	parts, err := r.MultipartReader()
+// showContact shows the form to whom it is for.
+func (s *Server) showContact(ctx context.Context, w http.ResponseWriter, r *http.Request, status int, c correspondents, p contactPage) {
+	productions, err := s.o.Store.ProductionsOf(ctx, c.writer.ID, c.to.ID)
 	if err != nil {
-		return f, "", "The form did not arrive as a whole. Please send it again."
+		s.failed(w, err)
+		return
 	}
-	fields := map[string]*string{"subject": &f.Subject, "text": &f.Text, "about": &about, "once": &f.Once}
-	for n := 0; ; n++ {
-		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
-			return f, about, ""
-		} else if err != nil || n > 4*relay.MaxContactFiles {
-			return f, about, tooMuch(err)
-		}
-		if field := fields[part.FormName()]; field != nil {
-			b, err := io.ReadAll(io.LimitReader(part, maxField))
-			if err != nil {
-				return f, about, tooMuch(err)
-			}
-			*field = strings.ToValidUTF8(string(b), "\uFFFD")
-			continue
-		}
-		if part.FormName() != "files" || part.FileName() == "" {
-			continue
-		}
-		data, err := s.readFile(part)
+	for _, x := range productions {
+		g := aboutGroup{Title: x.Title, Choices: []aboutChoice{{x.Slug, x.Title, x.Slug == p.About}}}
+		roles, err := s.o.Store.Roles(ctx, x.ID)
 		if err != nil {
-			return f, about, tooMuch(err)
+			s.failed(w, err)
+			return
 		}
-		f.Files = append(f.Files, relay.ContactFile{Name: part.FileName(), Type: part.Header.Get("Content-Type"), Data: data})
-		if len(f.Files) > relay.MaxContactFiles {
-			return f, about, "There are too many files: at most " + strconv.Itoa(relay.MaxContactFiles) + " are allowed."
+		for _, r := range roles {
+			value := x.Slug + "/" + r.Slug
+			g.Choices = append(g.Choices, aboutChoice{value, r.Title + " in " + x.Title, value == p.About})
 		}
+		p.Choices = append(p.Choices, g)
 	}
+	p.To = c.to.DisplayName()
+	s.showForm(w, r, status, "Write to "+p.To, p)
 }
 
-func (s *Server) readFile(part *multipart.Part) (*spool.Message, error) {
-	return spool.Read(part, s.o.TempDir, s.maxMessage())
+// showDraft gives a form back to a writer who is not known: with what they
+// wrote, and nothing of the recipient.
+func (s *Server) showDraft(w http.ResponseWriter, r *http.Request, status int, p contactPage) {
+	s.showForm(w, r, status, "Your message was not sent", p)
 }
 
-// tooMuch says what is wrong with a form that could not be read.
-func tooMuch(err error) string {
-	var large *http.MaxBytesError
-	if errors.As(err, &large) || errors.Is(err, spool.ErrTooLarge) {
-		return "The files are too large together. Please send fewer, or smaller ones."
+func (s *Server) showForm(w http.ResponseWriter, r *http.Request, status int, title string, p contactPage) {
+	p.Action, p.MaxSubject, p.MaxFiles, p.MaxMB = s.base+r.URL.EscapedPath(), relay.MaxContactSubject/4, relay.MaxContactFiles, s.maxMessage()>>20
+	if s.embedded(r) {
+		p.Action += "?embed=1"
+		p.Problem.Framed = true
 	}
-	return "The form did not arrive as a whole. Please send it again."
+	if p.Once == "" {
+		p.Once = rand.Text()
+	}
+	f := s.contactFrame(r, title)
+	f.Problem = p.Problem.Text != ""
+	s.frame(w, status, f, "contact", p)
+}
+
+// contactFailed says why there is no form.
+func (s *Server) contactFailed(w http.ResponseWriter, r *http.Request, err error) {
+	tell := func(status int, title string, sentences ...string) {
+		s.frame(w, status, s.contactFrame(r, title), "text", sentences)
+	}
+	switch {
+	case errors.Is(err, errLinkOver):
+		tell(http.StatusForbidden, "This link does not work any more", "Please go back to the profile and press Contact again.")
+	case errors.Is(err, errLinkUsed):
+		tell(http.StatusForbidden, "This link has been used", "To write once more, go back to the profile and press Contact again.")
+	case errors.Is(err, errNobody):
+		tell(http.StatusNotFound, "There is no such member", "Perhaps they have left.")
+	case errors.Is(err, errTooManyMisses):
+		tell(http.StatusTooManyRequests, "Please wait a little", "You have looked for many members who are not here. Please try again in an hour.")
+	default:
+		s.failed(w, err)
+	}
 }

@@ -29,10 +29,15 @@ func (b *browser) postForm(path string, fields map[string]string, files map[stri
 	b.Helper()
 	var body bytes.Buffer
 	m := multipart.NewWriter(&body)
-	for name, value := range fields {
-		_ = m.WriteField(name, value)
+	if ticket := fields["form"]; ticket != "" { // a browser keeps their order
+		_ = m.WriteField("form", ticket)
 	}
-	for _, name := range slices.Sorted(maps.Keys(files)) { // a browser keeps their order
+	for name, value := range fields {
+		if name != "form" {
+			_ = m.WriteField(name, value)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		part, err := m.CreateFormFile("files", name)
 		if err == nil {
 			_, err = io.WriteString(part, files[name])
@@ -161,40 +166,216 @@ func TestContactFormsThatAreWrong(t *testing.T) {
 	b.open("/contact/..%2faccount", nil, http.StatusNotFound)
 }
 
-// The platform's link says who writes, for a while, and to one member only.
+// signedFor is the platform's link by which from writes to a member.
+func signedFor(key, to, from, expires string) url.Values {
+	h := hmac.New(sha256.New, []byte(key))
+	_, _ = io.WriteString(h, "contact\n"+to+"\n"+from+"\n"+expires+"\n")
+	return url.Values{"from": {from}, "expires": {expires}, "sig": {hex.EncodeToString(h.Sum(nil))}}
+}
+
+func contactLink(to string, q url.Values) string { return "/contact/" + to + "?" + q.Encode() }
+
+func ticketIn(page string) string {
+	m := regexp.MustCompile(`name="form" value="([\w-]+)"`).FindStringSubmatch(page)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// The platform's link says who writes, for a while, to one member, and once.
 func TestSignedLinks(t *testing.T) {
 	b := newBrowser(t)
 	b.s.o.LinkKey = linkKey
-	sign := func(key, to, from, expires string) string {
-		h := hmac.New(sha256.New, []byte(key))
-		_, _ = io.WriteString(h, "contact\n"+to+"\n"+from+"\n"+expires+"\n")
-		return hex.EncodeToString(h.Sum(nil))
+	in := func(d time.Duration) string { return fmt.Sprint(time.Now().Add(d).Unix()) }
+	soon := in(time.Minute)
+	link := contactLink("sam", signedFor(linkKey, "sam", "tess", soon))
+	page := b.open(link, nil, 200)
+	wants(t, page, "<h1>Write to Sam</h1>")
+	form := map[string]string{"form": ticketIn(page), "subject": "Hello", "text": ""}
+	status, page := b.postForm("/contact/sam", form, nil)
+	if status != http.StatusUnprocessableEntity || !strings.Contains(page, form["form"]) {
+		t.Fatalf("a form without a text: %d\n%s", status, page)
 	}
-	soon := fmt.Sprint(time.Now().Add(time.Minute).Unix())
-	link := func(to, from, expires, sig string) string {
-		return "/contact/" + to + "?" + url.Values{"from": {from}, "expires": {expires}, "sig": {sig}}.Encode()
+	before := len(b.Mailbox("sam", "INBOX"))
+	form["text"] = "It is me"
+	for range 2 { // pressed twice
+		if status, page := b.postForm("/contact/sam", form, nil); status != http.StatusCreated || !strings.Contains(b.newest("sam"), "It is me") {
+			t.Fatalf("%d\n%s", status, page)
+		}
 	}
-	good := link("sam", "tess", soon, sign(linkKey, "sam", "tess", soon))
-	wants(t, b.open(good, nil, 200), "<h1>Write to Sam</h1>")
-	if status, page := b.postForm(good, map[string]string{"subject": "Hello", "text": "It is me"}, nil); status != http.StatusCreated || !strings.Contains(b.newest("sam"), "It is me") {
-		t.Errorf("%d\n%s", status, page)
+	if n := len(b.Mailbox("sam", "INBOX")); n != before+1 {
+		t.Errorf("%d messages of one form", n-before)
 	}
-	past := fmt.Sprint(time.Now().Add(-time.Minute).Unix())
+	wants(t, b.open(link, nil, http.StatusForbidden), "This link has been used")
+
+	with := func(q url.Values, name, value string) url.Values { q.Set(name, value); return q }
+	good := func() url.Values { return signedFor(linkKey, "sam", "tess", soon) }
 	for name, bad := range map[string]string{
-		"another recipient": link("otto", "tess", soon, sign(linkKey, "sam", "tess", soon)),
-		"another writer":    link("sam", "otto", soon, sign(linkKey, "sam", "tess", soon)),
-		"a longer time":     link("sam", "tess", soon+"0", sign(linkKey, "sam", "tess", soon)),
-		"over":              link("sam", "tess", past, sign(linkKey, "sam", "tess", past)),
-		"another key":       link("sam", "tess", soon, sign("another", "sam", "tess", soon)),
-		"no member":         link("sam", "nobody-here", soon, sign(linkKey, "sam", "nobody-here", soon)),
-		"not signed":        link("sam", "tess", soon, ""),
-		"a broken time":     link("sam", "tess", "x", sign(linkKey, "sam", "tess", "x")),
+		"another recipient": contactLink("otto", good()),
+		"another writer":    contactLink("sam", with(good(), "from", "otto")),
+		"a longer time":     contactLink("sam", with(good(), "expires", soon+"0")),
+		"over":              contactLink("sam", signedFor(linkKey, "sam", "tess", in(-time.Minute))),
+		"for too long":      contactLink("sam", signedFor(linkKey, "sam", "tess", in(25*time.Hour))),
+		"another key":       contactLink("sam", signedFor("another", "sam", "tess", soon)),
+		"no member":         contactLink("sam", signedFor(linkKey, "sam", "nobody-here", soon)),
+		"not signed":        contactLink("sam", with(good(), "sig", "")),
+		"a broken time":     contactLink("sam", signedFor(linkKey, "sam", "tess", "x")),
 	} {
-		b.open(bad, nil, http.StatusForbidden)
-		if status, _ := b.postForm(bad, map[string]string{"subject": "x", "text": "x"}, nil); status != http.StatusForbidden {
-			t.Errorf("%s: %d", name, status)
+		if page := b.open(bad, nil, http.StatusForbidden); !strings.Contains(page, "does not work any more") || ticketIn(page) != "" {
+			t.Errorf("%s:\n%s", name, page)
 		}
 	}
 	b.s.o.LinkKey = ""
-	b.open(link("sam", "tess", soon, sign("", "sam", "tess", soon)), nil, http.StatusForbidden)
+	b.open(contactLink("sam", signedFor("", "sam", "tess", soon)), nil, http.StatusForbidden)
+}
+
+// A link that somebody else opened too is the first's who sends; a form works
+// for half a day, for its writer and recipient, and gives a late one back.
+func TestForms(t *testing.T) {
+	b := newBrowser(t)
+	b.s.o.LinkKey, b.s.o.Now = linkKey, b.Now
+	opened := func(to string) string {
+		t.Helper()
+		q := signedFor(linkKey, to, "tess", fmt.Sprint(b.Now().Add(time.Hour).Unix()))
+		return ticketIn(b.open(contactLink(to, q), nil, 200))
+	}
+	refused := func(name, path, ticket string) {
+		t.Helper()
+		before := len(b.Mailbox("sam", "INBOX"))
+		status, page := b.postForm(path, map[string]string{"form": ticket, "subject": "My subject", "text": "My <text>"}, map[string]string{"x.txt": "x"})
+		if status != http.StatusForbidden || len(b.Mailbox("sam", "INBOX")) != before || strings.Contains(page, "Sam") {
+			t.Errorf("%s: %d\n%s", name, status, page)
+		}
+		wants(t, page, "My subject", "My &lt;text&gt;", "choose your files again")
+	}
+	first, second := opened("sam"), opened("sam")
+	if status, _ := b.postForm("/contact/sam", map[string]string{"form": second, "subject": "x", "text": "x"}, nil); status != http.StatusCreated {
+		t.Fatal(status)
+	}
+	refused("the other form of the link", "/contact/sam", first)
+	b.Advance(time.Second)
+	late := opened("sam")
+	refused("another recipient", "/contact/otto", late)
+	refused("changed", "/contact/sam", late[:10]+"x"+late[11:])
+	refused("cut", "/contact/sam", late[:20])
+	b.Advance(ticketFor + time.Minute)
+	refused("late", "/contact/sam", late)
+	refused("nobody", "/contact/sam", "")
+}
+
+// A member whose session ended meanwhile loses no word.
+func TestDraftsSurvive(t *testing.T) {
+	b := newBrowser(t)
+	b.signInTess()
+	b.open("/signout", url.Values{}, 200)
+	form := map[string]string{"once": "x", "subject": "My subject", "text": "My text", "about": "hamlet/ophelia"}
+	status, page := b.postForm("/contact/sam", form, nil)
+	if status != http.StatusForbidden || strings.Contains(page, "Sam") {
+		t.Errorf("%d\n%s", status, page)
+	}
+	wants(t, page, "My subject", "My text", `name="about" value="hamlet/ophelia"`, `name="once" value="x"`, `role="alert"`, "Sign in in a new tab")
+	b.signInTess()
+	if status, page := b.postForm("/contact/sam", form, nil); status != http.StatusCreated {
+		t.Errorf("%d\n%s", status, page)
+	}
+}
+
+// Who is signed in can't try out which names there are; a visitor hears the
+// same of all.
+func TestNamesAreNotTriedOut(t *testing.T) {
+	b := newBrowser(t)
+	b.signInTess()
+	for i := range maxMisses {
+		b.open(fmt.Sprint("/contact/nobody-", i), nil, http.StatusNotFound)
+	}
+	b.open("/contact/nobody", nil, http.StatusTooManyRequests)
+	wants(t, b.open("/contact/sam", nil, http.StatusTooManyRequests), "Please try again in an hour.")
+	if status, page := b.postForm("/contact/sam", map[string]string{"subject": "x", "text": "x"}, nil); status != http.StatusTooManyRequests || strings.Contains(page, "Sam") {
+		t.Errorf("%d\n%s", status, page)
+	}
+}
+
+// A flood of forms ends for its network, and for its member, and nothing that
+// was written is lost.
+func TestFloodsOfForms(t *testing.T) {
+	b := newBrowser(t)
+	b.signInTess()
+	form := map[string]string{"subject": "My subject", "text": ""} // wrong, but it counts
+	for range maxFormsOfMember {
+		if status, _ := b.postForm("/contact/sam", form, nil); status != http.StatusUnprocessableEntity {
+			t.Fatal(status)
+		}
+	}
+	form["text"] = "My text"
+	status, page := b.postForm("/contact/sam", form, map[string]string{"x.txt": "x"})
+	if status != http.StatusTooManyRequests {
+		t.Errorf("%d\n%s", status, page)
+	}
+	wants(t, page, "My subject", "My text", "try again in an hour")
+	for range maxForms {
+		b.s.forms.allow(network(&http.Request{RemoteAddr: "127.0.0.1:1"}), maxForms)
+	}
+	other := newBrowserOf(b)
+	other.open("/signin", url.Values{"name": {"otto"}, "password": {"otto-secret"}}, 200)
+	if status, page := other.postForm("/contact/sam", form, nil); status != http.StatusTooManyRequests {
+		t.Errorf("the network: %d\n%s", status, page)
+	}
+}
+
+// Only the platform's origins may show the form in their pages, and only the
+// form; the script in it speaks to them only.
+func TestEmbedding(t *testing.T) {
+	b := newBrowser(t)
+	b.s.o.LinkKey = linkKey
+	get := func(path string, header ...string) (*http.Response, string) {
+		t.Helper()
+		req, _ := http.NewRequest(http.MethodGet, b.base+path, nil)
+		for i := 0; i < len(header); i += 2 {
+			req.Header.Set(header[i], header[i+1])
+		}
+		res, err := b.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		return res, string(body)
+	}
+	link := contactLink("sam", signedFor(linkKey, "sam", "tess", fmt.Sprint(time.Now().Add(time.Minute).Unix())))
+	if res, _ := get(link + "&embed=1"); !strings.HasSuffix(res.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") || res.Header.Get("X-Frame-Options") != "DENY" {
+		t.Error("without origins it may be embedded")
+	}
+	b.s.o.EmbedOrigins = []string{"https://stage.example", "https://www.stage.example"}
+	for path, embed := range map[string]bool{link: false, link + "&embed=1": true, "/contact/sam?embed": true, "/contact/sam?from=x&embed=1": true} {
+		res, body := get(path)
+		policy := res.Header.Get("Content-Security-Policy")
+		if !strings.HasSuffix(policy, "frame-ancestors https://stage.example https://www.stage.example") || res.Header.Get("X-Frame-Options") != "" {
+			t.Errorf("%s: %s, %s", path, policy, res.Header.Get("X-Frame-Options"))
+		}
+		if script := strings.Contains(body, `<script src="/frame.js" data-origins="https://stage.example https://www.stage.example" defer>`); script != embed || strings.Contains(policy, "script-src 'self'") != embed {
+			t.Errorf("%s: %s\n%s", path, policy, body)
+		}
+		if strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: %s", path, policy)
+		}
+	}
+	if res, body := get(link, "Sec-Fetch-Dest", "iframe"); res.StatusCode != 200 || !strings.Contains(body, "/frame.js") {
+		t.Error("a plain iframe is not noticed")
+	}
+	// Without a session and a link it leads to a tab of ours: one can't sign in within another's page.
+	if res, body := get("/contact/sam?embed=1"); res.StatusCode != http.StatusForbidden || !strings.Contains(body, `href="http://msg.example.com/contact/sam" target="_blank"`) || strings.Contains(body, "Sam") {
+		t.Errorf("%d\n%s", res.StatusCode, body)
+	}
+	b.signInTess()
+	for _, path := range []string{"/signin", "/account", "/account/data?embed=1", "/alerts/x?embed=1"} {
+		if res, _ := get(path, "Sec-Fetch-Dest", "iframe"); !strings.HasSuffix(res.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") || res.Header.Get("X-Frame-Options") != "DENY" {
+			t.Errorf("%s may be embedded", path)
+		}
+	}
+	for _, path := range []string{"/contact.js", "/frame.js"} {
+		if res, body := get(path); res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/javascript; charset=utf-8" || !strings.Contains(body, "use strict") || res.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v", path, res.StatusCode, res.Header)
+		}
+	}
 }

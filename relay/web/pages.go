@@ -12,8 +12,9 @@ import (
 var files embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"first": first,
-	"date":  func(t time.Time) string { return t.Format("2 January 2006") },
+	"first":   first,
+	"date":    func(t time.Time) string { return t.Format("2 January 2006") },
+	"invalid": invalid,
 }).ParseFS(files, "pages/*.html"))
 
 // page is what the frame around each page shows.
@@ -21,21 +22,42 @@ type page struct {
 	Title, Brand, SupportURL string
 	Base                     string        // path before all links; may be empty
 	Content                  template.HTML // made by another template
+	Problem                  bool          // the page says that something is wrong
+	Handle                   string        // of who is signed in; empty: it doesn't matter
+	Sections                 []section     // of the account; nil: the page is none of them
+	Framed                   bool          // Origins may show the page within theirs
+	Embed                    bool          // and it is shown so
+	Origins                  string        // parted by spaces
 }
 
-// policy is the Content-Security-Policy of every page: one stylesheet and
-// forms of our own, nothing from elsewhere, and no frame around it.
-const policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// problem is what is wrong with a form: a sentence for who wrote it, and the
+// field that it is about, if it is about one.
+type problem struct {
+	Field, Text string
+	Framed      bool // within another site's page, where only a script gives it the focus
+}
 
-// show answers with a page. Its address may hold a token: it is neither
-// cached nor passed on in a Referer.
+// invalid marks the field that a problem is about, for those who hear the page.
+func invalid(p problem, field string) template.HTMLAttr {
+	if p.Text == "" || p.Field != field {
+		return ""
+	}
+	return `aria-invalid="true" aria-describedby="problem"`
+}
+
+// show answers with a page.
 func (s *Server) show(w http.ResponseWriter, status int, title, name string, data any) {
+	s.frame(w, status, page{Title: title}, name, data)
+}
+
+// frame answers with a page of that template. Its address may hold a token: it
+// is neither cached nor passed on in a Referer.
+func (s *Server) frame(w http.ResponseWriter, status int, p page, name string, data any) {
 	var content, out bytes.Buffer
 	err := templates.ExecuteTemplate(&content, name, data)
 	if err == nil {
-		err = templates.ExecuteTemplate(&out, "frame", page{
-			Title: title, Base: s.base, Brand: s.o.Brand, SupportURL: s.o.SupportURL, Content: template.HTML(content.String()),
-		})
+		p.Base, p.Brand, p.SupportURL, p.Content = s.base, s.o.Brand, s.o.SupportURL, template.HTML(content.String())
+		err = templates.ExecuteTemplate(&out, "frame", p)
 	}
 	if err != nil {
 		s.log.Error("a page can't be made", "page", name, "error", err)
@@ -44,11 +66,14 @@ func (s *Server) show(w http.ResponseWriter, status int, title, name string, dat
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", p.policy())
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	if !p.Framed || p.Origins == "" {
+		h.Set("X-Frame-Options", "DENY")
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(out.Bytes())
 }
@@ -56,17 +81,4 @@ func (s *Server) show(w http.ResponseWriter, status int, title, name string, dat
 // tell answers with a page of a few sentences.
 func (s *Server) tell(w http.ResponseWriter, status int, title string, sentences ...string) {
 	s.show(w, status, title, "text", sentences)
-}
-
-func (s *Server) style(w http.ResponseWriter, _ *http.Request) {
-	css, err := files.ReadFile("pages/style.css")
-	if err != nil {
-		answer(w, http.StatusInternalServerError, "")
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/css; charset=utf-8")
-	h.Set("Cache-Control", "public, max-age=3600")
-	h.Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(css)
 }

@@ -13,6 +13,8 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /style.css", s.style)
+	mux.HandleFunc("GET /contact.js", s.script("contact.js"))
+	mux.HandleFunc("GET /frame.js", s.script("frame.js"))
 
 	// What links in mail open.
 	mux.HandleFunc("GET /held/{token}", s.question)
@@ -34,7 +36,10 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /signin/{token}", s.useSignInLink)
 	mux.HandleFunc("POST /signout", s.members(s.signOut))
 
-	mux.HandleFunc("GET /account", s.members(s.account))
+	for _, path := range []string{atSettings, atAddresses, atPasswords, atBlocked, atConnect, atData} {
+		mux.HandleFunc("GET "+path, s.account(path))
+	}
+	mux.HandleFunc("GET "+atConversations, s.members(s.conversations))
 	mux.HandleFunc("POST /account/alerts", s.members(s.accountAlerts))
 	mux.HandleFunc("POST /account/first", s.members(s.firstContact))
 	mux.HandleFunc("POST /account/address", s.members(s.addAddress))
@@ -46,9 +51,11 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /account/app/remove", s.members(s.removeApp))
 	mux.HandleFunc("POST /account/unblock", s.members(s.unblock))
 	mux.HandleFunc("POST /account/sessions/end", s.members(s.endSessions))
+	mux.HandleFunc("POST /account/conversations", s.members(s.threadAlerts))
+	mux.HandleFunc("POST /account/again", s.members(s.again))
+	mux.HandleFunc("POST /account/export", s.export)
 	mux.HandleFunc("POST /account/remove", s.members(s.removeAccount))
-
-	mux.HandleFunc("GET /account/connect", s.members(s.connect))
+	mux.HandleFunc("POST /account/connect/code", s.members(s.connectCode))
 	mux.HandleFunc("GET /account/connect/profile.mobileconfig", s.members(s.profile))
 
 	// What mail programs ask for by themselves.

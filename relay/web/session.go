@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -36,8 +35,16 @@ func (s *Server) setCookie(w http.ResponseWriter, value string, age int) {
 	})
 }
 
-// signIn begins a new session, whatever cookie the browser had.
+// signIn begins a new session, whatever cookie the browser had; a session of
+// that cookie ends.
 func (s *Server) signIn(ctx context.Context, w http.ResponseWriter, r *http.Request, m threading.Member) error {
+	if old, ok, err := s.visitor(ctx, r); err != nil {
+		return err
+	} else if ok {
+		if err := s.o.Store.EndSession(ctx, old.ID, old.session.ID, 0); err != nil {
+			return err
+		}
+	}
 	cookie, err := s.o.Store.NewSession(ctx, m.ID, strings.ToValidUTF8(r.UserAgent(), ""))
 	if err != nil {
 		return err
@@ -73,11 +80,21 @@ func (s *Server) members(page func(context.Context, http.ResponseWriter, *http.R
 		case ok:
 			page(ctx, w, r, v)
 		case r.Method == http.MethodGet:
-			http.Redirect(w, r, s.base+"/signin?to="+url.QueryEscape(r.URL.Path), http.StatusSeeOther)
+			s.toSignIn(w, r, r.URL.Path)
 		default:
-			s.tell(w, http.StatusForbidden, "Please sign in again", "Your session has ended, so nothing was changed. Sign in and try again.")
+			s.sessionOver(w)
 		}
 	}
+}
+
+// toSignIn asks the visitor to sign in, and leads back to a page of ours then.
+func (s *Server) toSignIn(w http.ResponseWriter, r *http.Request, to string) {
+	http.Redirect(w, r, s.base+"/signin?to="+url.QueryEscape(to), http.StatusSeeOther)
+}
+
+// sessionOver answers to a form whose member is not signed in any more.
+func (s *Server) sessionOver(w http.ResponseWriter) {
+	s.tell(w, http.StatusForbidden, "Please sign in again", "Your session has ended, so nothing was changed. Sign in and try again.")
 }
 
 // landing is where a visitor goes after signing in: a page of ours that the
@@ -107,33 +124,4 @@ func remoteIP(r *http.Request) netip.Addr {
 		}
 	}
 	return ip.Unmap()
-}
-
-// limiter bounds how often something is done from one network within an hour.
-type limiter struct {
-	mu    sync.Mutex
-	since time.Time
-	count map[netip.Prefix]int
-}
-
-// maxLimited is how many networks are counted at a time.
-const maxLimited = 10000
-
-// allow reports whether one more is within n.
-func (l *limiter) allow(ip netip.Addr, n int) bool {
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	network, err := ip.Prefix(bits)
-	if err != nil {
-		network = netip.Prefix{}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.count == nil || time.Since(l.since) > time.Hour || len(l.count) >= maxLimited {
-		l.count, l.since = map[netip.Prefix]int{}, time.Now()
-	}
-	l.count[network]++
-	return l.count[network] <= n
 }

@@ -14,8 +14,9 @@ const maxLinksPerHour = 20
 
 // signInPage is what the sign-in form shows.
 type signInPage struct {
-	To, Name, Problem string
-	Links             bool // links can be mailed: there is a base URL
+	Base, To, Name string
+	Problem        problem
+	Links          bool // links can be mailed: there is a base URL
 }
 
 func (s *Server) signInForm(w http.ResponseWriter, r *http.Request) {
@@ -23,11 +24,11 @@ func (s *Server) signInForm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) showSignIn(w http.ResponseWriter, status int, p signInPage) {
-	p.Links = s.o.BaseURL != ""
+	p.Base, p.Links = s.base, s.o.BaseURL != ""
 	if len(p.To) > 200 {
 		p.To = ""
 	}
-	s.show(w, status, "Sign in", "signin", p)
+	s.frame(w, status, page{Title: "Sign in", Problem: p.Problem.Text != ""}, "signin", p)
 }
 
 // signInByPassword takes the form.
@@ -35,13 +36,13 @@ func (s *Server) signInByPassword(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), workTime)
 	defer cancel()
 	p := signInPage{To: r.PostFormValue("to"), Name: r.PostFormValue("name")}
-	m, err := s.o.Login.Verify(ctx, p.Name, r.PostFormValue("password"), remoteIP(r))
+	m, err := s.o.Login.VerifyOwn(ctx, p.Name, r.PostFormValue("password"), remoteIP(r))
 	switch {
 	case errors.Is(err, login.ErrDenied):
-		p.Problem = "The name or the password is wrong."
+		p.Problem = problem{Field: "name", Text: "The name or the password is wrong."}
 		s.showSignIn(w, http.StatusForbidden, p)
 	case errors.Is(err, login.ErrBusy):
-		p.Problem = "Too many people are signing in right now. Please try again in a moment."
+		p.Problem = problem{Text: "Too many people are signing in right now. Please try again in a moment."}
 		s.showSignIn(w, http.StatusServiceUnavailable, p)
 	case err != nil:
 		s.failed(w, err)
@@ -60,10 +61,10 @@ func (s *Server) mailLink(w http.ResponseWriter, r *http.Request) {
 	name := r.PostFormValue("name")
 	switch {
 	case s.o.BaseURL == "" || len(name) > 300 || strings.TrimSpace(name) == "":
-		s.showSignIn(w, http.StatusBadRequest, signInPage{Problem: "Please write your name or your e-mail address."})
+		s.showSignIn(w, http.StatusBadRequest, signInPage{To: r.PostFormValue("to"), Problem: problem{Field: "name", Text: "Please write your name or your e-mail address."}})
 		return
-	case !s.links.allow(remoteIP(r), maxLinksPerHour):
-		s.showSignIn(w, http.StatusTooManyRequests, signInPage{Problem: "Too many links were asked for from your network. Please try again in an hour."})
+	case !s.links.allow(network(r), maxLinksPerHour):
+		s.showSignIn(w, http.StatusTooManyRequests, signInPage{Problem: problem{Text: "Too many links were asked for from your network. Please try again in an hour."}})
 		return
 	}
 	s.later(func(ctx context.Context) {
@@ -116,7 +117,7 @@ func (s *Server) useSignInLink(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, err)
 		return
 	}
-	http.Redirect(w, r, s.base+"/account", http.StatusSeeOther)
+	http.Redirect(w, r, s.landing(r.URL.Query().Get("to")), http.StatusSeeOther)
 }
 
 func (s *Server) signOut(ctx context.Context, w http.ResponseWriter, _ *http.Request, v visitor) {

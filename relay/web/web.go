@@ -8,7 +8,8 @@
 //   - /alerts/TOKEN changes how often a member is told of new messages, also
 //     by a mail program's one click (RFC 8058);
 //   - /block/TOKEN blocks or reports the writer of a notification;
-//   - /contact/HANDLE is the form that writes to a member;
+//   - /contact/HANDLE is the form that writes to a member, also within the
+//     platform's pages (/contact.js);
 //   - /signin and /account are a member's own pages;
 //   - autoconfig, Autodiscover and a configuration profile set up mail clients;
 //   - https://mta-sts.DOMAIN/.well-known/mta-sts.txt tells other servers of TLS.
@@ -16,7 +17,8 @@
 // A GET changes nothing: programs that look at mail open the links in it. Who
 // holds a token's link may answer: it was mailed to one person, can't be
 // guessed, and opens this one thing only. Pages load nothing from elsewhere and
-// work without scripts.
+// work without scripts. No page but the contact form can be shown within
+// another site's, and that only by the origins that are configured.
 //
 // A Server owns one goroutine for each connection; every one ends by a
 // timeout or by Shutdown. Nothing is kept on disk.
@@ -70,29 +72,35 @@ type Options struct {
 	// Signer is the certificate that signs profiles; nil, or nil from it: they
 	// go out unsigned.
 	Signer     func() *tls.Certificate
-	TempDir    string           // for posted files; empty: the system's
-	MaxMessage int64            // octets of a contact form with its files; 0: 25 MB
-	LinkKey    string           // signs the platform's links; empty: there are none
-	Now        func() time.Time // nil: time.Now
-	Brand      string           // on each page
-	BaseURL    string           // of the links in mail; may be empty
-	SupportURL string           // may be empty
-	SafetyURL  string           // how to recognise scams; may be empty
-	Logger     *slog.Logger     // nil: none
+	TempDir    string // for posted files; empty: the system's
+	MaxMessage int64  // octets of a contact form with its files; 0: 25 MB
+	LinkKey    string // signs the platform's links; empty: there are none
+	// EmbedOrigins may show the contact form within their pages.
+	EmbedOrigins []string
+	Now          func() time.Time // nil: time.Now
+	Brand        string           // on each page
+	BaseURL      string           // of the links in mail; may be empty
+	SupportURL   string           // may be empty
+	SafetyURL    string           // how to recognise scams; may be empty
+	Logger       *slog.Logger     // nil: none
 }
 
 // Server is the HTTP door. It is safe for concurrent use.
 type Server struct {
-	o        Options
-	base     string // path of Options.BaseURL, without a final slash
-	secure   bool   // members reach us by HTTPS
-	links    limiter
-	forms    limiter
-	jobs     chan struct{} // what is done after its answer
-	working  sync.WaitGroup
-	log      *slog.Logger
-	http     *http.Server
-	stopping atomic.Bool
+	o       Options
+	base    string        // path of Options.BaseURL, without a final slash
+	secure  bool          // members reach us by HTTPS
+	links   limiter       // mailed, by network
+	forms   limiter       // contact forms, by network and by member
+	misses  limiter       // contact forms to nobody, by member
+	exports limiter       // by member
+	jobs    chan struct{} // what is done after its answer
+	// exporting are the exports under way.
+	exporting chan struct{}
+	working   sync.WaitGroup
+	log       *slog.Logger
+	http      *http.Server
+	stopping  atomic.Bool
 
 	mu      sync.Mutex
 	asked   time.Time
@@ -104,7 +112,7 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, log: o.Logger, jobs: make(chan struct{}, maxLater)}
+	s := &Server{o: o, log: o.Logger, jobs: make(chan struct{}, maxLater), exporting: make(chan struct{}, maxExports)}
 	if u, err := url.Parse(o.BaseURL); err == nil {
 		s.base, s.secure = strings.TrimSuffix(u.Path, "/"), u.Scheme == "https"
 	}

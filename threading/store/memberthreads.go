@@ -11,7 +11,7 @@ import (
 // only, Aliases those that the member writes to, and there is no Chain.
 type MemberThread struct {
 	threading.ThreadView
-	Newest threading.ID // the newest item that the member has of it
+	Newest threading.ID     // the newest item that the member has of it
 	Alerts threading.Alerts // of its own
 }
 

@@ -1,0 +1,87 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/stagedoor/stagedoor/threading"
+)
+
+// alertsChoice is one setting of the alerts.
+type alertsChoice struct {
+	Value       threading.Alerts
+	Label, More string
+	Current     bool
+}
+
+// choices are the settings of the alerts in the order in which pages show
+// them.
+func choices(current threading.Alerts) []alertsChoice {
+	list := []alertsChoice{
+		{Value: threading.AlertsImmediate, Label: "At once", More: "Each message is mailed to me as it comes."},
+		{Value: threading.AlertsDaily, Label: "Once a day", More: "One mail with what is new."},
+		{Value: threading.AlertsNever, Label: "Never", More: "I read my messages in a mail app."},
+	}
+	for i := range list {
+		list[i].Current = list[i].Value == current
+	}
+	return list
+}
+
+// zones are offered for the time zone; any other IANA name may be typed.
+var zones = []string{
+	"UTC", "Africa/Cairo", "Africa/Johannesburg", "Africa/Lagos", "Africa/Nairobi", "America/Anchorage", "America/Argentina/Buenos_Aires", "America/Bogota",
+	"America/Chicago", "America/Denver", "America/Halifax", "America/Los_Angeles", "America/Mexico_City", "America/New_York", "America/Phoenix",
+	"America/Santiago", "America/Sao_Paulo", "America/Toronto", "America/Vancouver", "Asia/Bangkok", "Asia/Dhaka", "Asia/Dubai", "Asia/Hong_Kong",
+	"Asia/Jakarta", "Asia/Jerusalem", "Asia/Karachi", "Asia/Kolkata", "Asia/Manila", "Asia/Seoul", "Asia/Shanghai", "Asia/Singapore", "Asia/Taipei",
+	"Asia/Tokyo", "Atlantic/Reykjavik", "Australia/Adelaide", "Australia/Brisbane", "Australia/Melbourne", "Australia/Perth", "Australia/Sydney",
+	"Europe/Amsterdam", "Europe/Athens", "Europe/Berlin", "Europe/Brussels", "Europe/Bucharest", "Europe/Budapest", "Europe/Copenhagen", "Europe/Dublin",
+	"Europe/Helsinki", "Europe/Istanbul", "Europe/Kyiv", "Europe/Lisbon", "Europe/London", "Europe/Madrid", "Europe/Moscow", "Europe/Oslo",
+	"Europe/Paris", "Europe/Prague", "Europe/Rome", "Europe/Stockholm", "Europe/Vienna", "Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland", "Pacific/Honolulu",
+}
+
+// accountAlerts takes the form of the alerts.
+func (s *Server) accountAlerts(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {
+	m := v.Member
+	m.Alerts, m.DigestAt, m.Timezone = threading.Alerts(r.PostFormValue("alerts")), r.PostFormValue("digest_at"), strings.TrimSpace(r.PostFormValue("timezone"))
+	known := false
+	for _, c := range choices("") {
+		known = known || c.Value == m.Alerts
+	}
+	wrong := problem{}
+	if err := threading.CheckTimezone(m.Timezone); err != nil {
+		wrong = problem{Field: "timezone", Text: "“" + m.Timezone + "” " + err.Error() + "."}
+	}
+	if err := threading.CheckDigestAt(m.DigestAt); err != nil {
+		wrong = problem{Field: "digest_at", Text: "The hour " + err.Error() + "."}
+	}
+	if !known {
+		wrong = problem{Field: "alerts", Text: "Please choose one of the three."}
+	}
+	if wrong.Text != "" {
+		s.showAccount(ctx, w, http.StatusUnprocessableEntity, atSettings, v, accountPage{Problem: wrong, Member: m})
+		return
+	}
+	if err := s.o.Store.UpdateMember(ctx, m); err != nil {
+		s.failed(w, err)
+		return
+	}
+	s.changed(w, r, atSettings, "alerts")
+}
+
+// firstContact says which first messages the member takes.
+func (s *Server) firstContact(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {
+	m := v.Member
+	switch m.FirstContact = threading.FirstContact(r.PostFormValue("first")); m.FirstContact {
+	case threading.FirstContactAnyone, threading.FirstContactOwn:
+	default:
+		s.problem(ctx, w, atSettings, v, problem{Field: "firstcontact", Text: "Please choose one of the two."})
+		return
+	}
+	if err := s.o.Store.UpdateMember(ctx, m); err != nil {
+		s.failed(w, err)
+		return
+	}
+	s.changed(w, r, atSettings, "alerts")
+}

@@ -1,0 +1,89 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/export"
+)
+
+// Exports read whole mailboxes: so many at a time, for so long.
+const (
+	maxExports = 2
+	exportTime = 30 * time.Minute
+	// maxExportsPerHour is how many a member may ask for.
+	maxExportsPerHour = 10
+)
+
+// export streams all that is the member's own.
+func (s *Server) export(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), exportTime)
+	defer cancel()
+	v, ok, err := s.visitor(ctx, r)
+	switch {
+	case err != nil:
+		s.failed(w, err)
+		return
+	case !ok:
+		s.sessionOver(w)
+		return
+	case !s.prove(ctx, w, r, atData, "current-export", v):
+		return
+	case !s.exports.allow(v.Handle, maxExportsPerHour):
+		s.showAccount(ctx, w, http.StatusTooManyRequests, atData, v, accountPage{Problem: problem{Text: "You have loaded your data several times. Please try again in an hour."}})
+		return
+	}
+	select {
+	case s.exporting <- struct{}{}:
+		defer func() { <-s.exporting }()
+	default:
+		s.showAccount(ctx, w, http.StatusServiceUnavailable, atData, v, accountPage{Problem: problem{Text: "Others are loading their data right now. Please try again in a few minutes."}})
+		return
+	}
+	// It takes as long as it takes, while somebody reads.
+	h := w.Header()
+	h.Set("Content-Type", "application/zip")
+	h.Set("Content-Disposition", `attachment; filename="`+v.Handle+`-`+s.now().UTC().Format("2006-01-02")+`.zip"`)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	s.log.Info("a member exports everything", "member", v.Handle)
+	if _, err := export.Zip(ctx, s.o.Store, v.Member, &slowly{w: w, c: http.NewResponseController(w)}); err != nil {
+		s.log.Warn("an export was cut off", "member", v.Handle, "error", err)
+		panic(http.ErrAbortHandler) // the browser must not take it for whole
+	}
+}
+
+// slowly writes to a client that may be slow, as long as it reads at all.
+type slowly struct {
+	w http.ResponseWriter
+	c *http.ResponseController
+}
+
+func (s *slowly) Write(p []byte) (int, error) {
+	if err := s.c.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		return 0, err
+	}
+	return s.w.Write(p)
+}
+
+// removeAccount erases the member, who must write the handle to show that this
+// is meant.
+func (s *Server) removeAccount(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {
+	if strings.TrimSpace(r.PostFormValue("handle")) != v.Handle {
+		s.problem(ctx, w, atData, v, problem{Field: "handle", Text: "To remove your account, write your name “" + v.Handle + "” into the field."})
+		return
+	}
+	if !s.prove(ctx, w, r, atData, "current-remove", v) {
+		return
+	}
+	if err := s.o.Store.RemoveMember(ctx, v.ID); err != nil {
+		s.failed(w, err)
+		return
+	}
+	s.log.Info("a member removed the account", "member", v.Handle)
+	s.setCookie(w, "", -1)
+	s.tell(w, http.StatusOK, "Your account has been removed", "Your addresses, passwords and mailbox are gone. Those you wrote with see “"+threading.FormerMember+"” in new messages.")
+}

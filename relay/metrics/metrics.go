@@ -26,12 +26,13 @@ import (
 
 // The values that labels have.
 var (
-	doors    = []string{"smtp", "lmtp", "submission"}
-	stages   = []string{"recipient", "message"}
-	verdicts = []string{"accepted", "refused", "deferred"}
-	outcomes = []string{"filed", "duplicate", "held", "automatic", "bounce", "refused", "denied"}
-	classes  = []string{"delivered", "deferred", "refused", "expired", "delayed"}
-	policies = []string{"tlsa", "sts", "no-policy-found"}
+	doors     = []string{"smtp", "lmtp", "submission"}
+	stages    = []string{"recipient", "message"}
+	verdicts  = []string{"accepted", "refused", "deferred"}
+	outcomes  = []string{"filed", "duplicate", "held", "automatic", "bounce", "refused", "denied"}
+	classes   = []string{"delivered", "deferred", "refused", "expired", "delayed"}
+	receivers = []string{"google", "microsoft", "yahoo", "apple", "relay"}
+	policies  = []string{"tlsa", "sts", "no-policy-found"}
 )
 
 const other = "other"
@@ -52,6 +53,7 @@ type Metrics struct {
 	messages   *prometheus.CounterVec
 	gate       prometheus.Counter
 	deliveries *prometheus.CounterVec
+	waited     *prometheus.HistogramVec
 	tls        *prometheus.CounterVec
 }
 
@@ -73,15 +75,19 @@ func New(version string) *Metrics {
 			Name: "stagedoor_gate_stopped_total", Help: "Messages that were refused because an identifier of their writer was left after the rebuild: a fault to look into.",
 		}),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "stagedoor_deliveries_total", Help: "Tries to deliver mail to members' real addresses, by class; delayed counts messages, once each, that were not delivered within four hours.",
-		}, []string{"class"}),
+			Name: "stagedoor_deliveries_total", Help: "Tries to deliver mail to members' real addresses, by class and by whose server it was (relay: a host of outbound.smarthost or outbound.routes); delayed counts messages, once each, that were not delivered within four hours.",
+		}, []string{"class", "receiver"}),
+		waited: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "stagedoor_delivery_seconds", Help: "Time from filing a message to the delivery of its notification, by whose server it was.",
+			Buckets: []float64{.1, .5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600},
+		}, []string{"receiver"}),
 		tls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "stagedoor_outbound_tls_total", Help: "Connections to receiving servers, by the policy that held (tlsa is DANE, sts is MTA-STS) and whether TLS was as it wants.",
 		}, []string{"policy", "result"}),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stagedoor_build_info", Help: "1; the label tells the version."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.answers, m.took, m.messages, m.gate, m.deliveries, m.tls, build,
+	m.registry.MustRegister(m.answers, m.took, m.messages, m.gate, m.deliveries, m.waited, m.tls, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.zero()
 	return m
@@ -100,8 +106,11 @@ func (m *Metrics) zero() {
 	for _, outcome := range outcomes {
 		m.messages.WithLabelValues(outcome)
 	}
-	for _, class := range classes {
-		m.deliveries.WithLabelValues(class)
+	for _, receiver := range append(receivers, other) {
+		m.waited.WithLabelValues(receiver)
+		for _, class := range classes {
+			m.deliveries.WithLabelValues(class, receiver)
+		}
 	}
 	for _, policy := range policies {
 		m.tls.WithLabelValues(policy, "ok")
@@ -132,9 +141,14 @@ func (m *Metrics) Event(event string) {
 	}
 }
 
-// Delivery counts a try to deliver.
-func (m *Metrics) Delivery(class string) {
-	m.deliveries.WithLabelValues(among(class, classes)).Inc()
+// Delivery counts a try to deliver, at whose server, so long after the message
+// was filed.
+func (m *Metrics) Delivery(class, receiver string, waited time.Duration) {
+	receiver = among(receiver, receivers)
+	m.deliveries.WithLabelValues(among(class, classes), receiver).Inc()
+	if class == "delivered" {
+		m.waited.WithLabelValues(receiver).Observe(waited.Seconds())
+	}
 }
 
 // OutboundTLS counts a connection to a receiving server: which policy held, and

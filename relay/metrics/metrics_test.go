@@ -68,8 +68,8 @@ func TestMetrics(t *testing.T) {
 	for _, event := range []string{"filed", "filed", "duplicate", "held", "automatic", "leak", "undelivered"} {
 		m.Event(event)
 	}
-	m.Delivery("delivered")
-	m.Delivery("deferred")
+	m.Delivery("delivered", "google", 3*time.Second)
+	m.Delivery("deferred", "", time.Hour)
 	m.OutboundTLS("sts", false)
 	m.OutboundTLS("tess@secret.example", true)
 
@@ -90,14 +90,16 @@ func TestMetrics(t *testing.T) {
 		`stagedoor_outbound_tls_total{policy="sts",result="failed"}`:                         "1",
 		`stagedoor_outbound_tls_total{policy="other",result="ok"}`:                           "1",
 		`stagedoor_outbound_tls_total{policy="tlsa",result="ok"}`:                            "0",
-		`stagedoor_deliveries_total{class="delivered"}`:                                      "1",
-		`stagedoor_deliveries_total{class="deferred"}`:                                       "1",
-		`stagedoor_deliveries_total{class="expired"}`:                                        "0",
-		`stagedoor_queue_rows`:                                                               "7",
-		`stagedoor_queue_overdue_seconds`:                                                    "0",
-		`stagedoor_imap_connections`:                                                         "3",
-		`stagedoor_imap_sessions`:                                                            "2",
-		`stagedoor_build_info{version="v1.2.3"}`:                                             "1",
+		`stagedoor_deliveries_total{class="delivered",receiver="google"}`:                    "1",
+		`stagedoor_deliveries_total{class="deferred",receiver="other"}`:                      "1",
+		`stagedoor_deliveries_total{class="expired",receiver="relay"}`:                       "0",
+		`stagedoor_delivery_seconds_bucket{receiver="google",le="5"}`:                        "1",
+		`stagedoor_delivery_seconds_bucket{receiver="google",le="1"}`:                        "0",
+		`stagedoor_queue_rows`:                   "7",
+		`stagedoor_queue_overdue_seconds`:        "0",
+		`stagedoor_imap_connections`:             "3",
+		`stagedoor_imap_sessions`:                "2",
+		`stagedoor_build_info{version="v1.2.3"}`: "1",
 	} {
 		if got[series] != want {
 			t.Errorf("%s is %q, want %s", series, got[series], want)
@@ -120,7 +122,7 @@ func TestLabelsHoldNoForeignWord(t *testing.T) {
 		m.Door(secret)(secret, secret, time.Second)
 		m.Door("smtp")("message", secret, time.Second)
 		m.Event(secret)
-		m.Delivery(secret)
+		m.Delivery(secret, secret, 0)
 		m.OutboundTLS(secret, true)
 	}
 	ours := func(series map[string]string) (n int) {
@@ -134,7 +136,7 @@ func TestLabelsHoldNoForeignWord(t *testing.T) {
 	before := ours(scrape(t, m))
 	m.Door("x")("y", "z", time.Second)
 	m.Event("a")
-	m.Delivery("b")
+	m.Delivery("b", "c", 0)
 	got := scrape(t, m)
 	for series := range got {
 		if strings.Contains(series, "mail.example") || strings.Contains(series, "@") {

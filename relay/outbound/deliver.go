@@ -126,7 +126,7 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 		return f
 	}
 	defer func() { _ = msg.Close() }()
-	err = q.send(ctx, p.destination, letter{
+	provider, err := q.sendBy(ctx, p.destination, letter{
 		from: threading.BouncePrefix + q.returnToken(p) + "@" + q.o.Domain,
 		to:   p.to, size: int64(len(fields)) + msg.Size(), eightBit: eightBit,
 		open: func() io.Reader { return io.MultiReader(bytes.NewReader(fields), msg.Open()) },
@@ -134,7 +134,7 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 	if err == nil {
 		q.o.Logger.Info("delivered", "row", p.row.ID, "kind", p.row.Kind, "member", p.member.Handle, "attempts", p.row.Attempts,
 			"octets", msg.Size(), "took", time.Since(began).Round(time.Millisecond))
-		q.o.Observe("delivered")
+		q.o.Observe("delivered", provider, q.o.Now().Sub(p.row.CreatedAt))
 		q.settler.add(verdict{row: p.row})
 		return nil
 	}
@@ -150,6 +150,7 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 			q.o.Logger.Error("can't note that an address takes no mail", "row", p.row.ID, "error", err)
 		}
 	}
+	f.provider = provider
 	q.settle(p.row, f)
 	return f
 }
@@ -232,17 +233,17 @@ func (q *Queue) settle(row store.Delivery, f *failure) {
 	log := q.o.Logger.With("row", row.ID, "kind", row.Kind, "attempts", row.Attempts, "reason", f.text)
 	switch {
 	case f.permanent:
-		q.o.Observe("refused")
+		q.o.Observe("refused", f.provider, now.Sub(row.CreatedAt))
 		log.Warn("refused for good: the message stays in its mailbox, the notification is dropped")
 		q.settler.add(verdict{row: row, note: f.text})
 	case now.Sub(row.CreatedAt) >= q.o.MaxAge:
-		q.o.Observe("expired")
+		q.o.Observe("expired", f.provider, now.Sub(row.CreatedAt))
 		log.Warn("given up: it could not be delivered in time", "age", now.Sub(row.CreatedAt).Round(time.Minute))
 		q.settler.add(verdict{row: row, note: "given up after " + now.Sub(row.CreatedAt).Round(time.Hour).String() + ": " + f.text})
 	default:
-		q.o.Observe("deferred")
+		q.o.Observe("deferred", f.provider, now.Sub(row.CreatedAt))
 		due := now.Add(backoff(row.Attempts - 1))
-		q.delayed(row, due, f.text)
+		q.delayed(row, due, f)
 		if f.config {
 			log.Error("a delivery needs the operator's attention", "due", due)
 		} else {
@@ -255,26 +256,27 @@ func (q *Queue) settle(row store.Delivery, f *failure) {
 // delayed tells, once, of a row that will be late: at the last try before it
 // has waited for Options.DelayAfter. Its sender is not told: the message is in
 // its mailbox.
-func (q *Queue) delayed(row store.Delivery, due time.Time, reason string) {
+func (q *Queue) delayed(row store.Delivery, due time.Time, f *failure) {
 	late := row.CreatedAt.Add(q.o.DelayAfter)
 	if now := q.o.Now(); now.Before(late) && !due.Before(late) {
-		q.o.Observe("delayed")
-		q.o.Logger.Warn("delayed: it is still tried", "row", row.ID, "kind", row.Kind, "attempts", row.Attempts, "reason", reason, "until", row.CreatedAt.Add(q.o.MaxAge))
+		q.o.Observe("delayed", f.provider, now.Sub(row.CreatedAt))
+		q.o.Logger.Warn("delayed: it is still tried", "row", row.ID, "kind", row.Kind, "attempts", row.Attempts, "reason", f.text, "until", row.CreatedAt.Add(q.o.MaxAge))
 	}
 }
 
 // postpone puts off a row whose destination is known to be down.
 func (q *Queue) postpone(row store.Delivery, until time.Time, reason string) {
 	now := q.o.Now()
+	down := &failure{text: reason, host: true}
 	if now.Sub(row.CreatedAt) >= q.o.MaxAge {
-		q.settle(row, &failure{text: reason, host: true})
+		q.settle(row, down)
 		return
 	}
 	due := now.Add(backoff(row.Attempts - 1))
 	if due.Before(until) {
 		due = until
 	}
-	reason = "not tried, the destination is down: " + reason
-	q.delayed(row, due, reason)
-	q.settler.add(verdict{row: row, due: due, reason: reason})
+	down.text = "not tried, the destination is down: " + reason
+	q.delayed(row, due, down)
+	q.settler.add(verdict{row: row, due: due, reason: down.text})
 }

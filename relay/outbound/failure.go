@@ -19,6 +19,8 @@ type failure struct {
 	status    string // enhanced status code of a refusal (RFC 3463); may be empty
 	// class is what a refusal means for the recipient's address.
 	class automatic.Class
+	// provider is whose host it was; see Providers. Empty: none was reached.
+	provider string
 	// host: the fault is the host's or the way's, not this message's: another
 	// MX may do better, and other mail for the destination fares alike.
 	host bool

@@ -83,9 +83,10 @@ type Options struct {
 	Paused     bool          // nothing is sent until Pause(false)
 
 	// Observe is told how each try went: "delivered", "deferred" (it is tried
-	// again), "refused" (for good) or "expired" (given up); and once of a row
-	// that it is "delayed". Nil: nobody.
-	Observe func(class string)
+	// again), "refused" (for good) or "expired" (given up), and "delayed" once of a
+	// row that will be late; at whose server (one of Providers, or empty) and how long
+	// after the row was made. Nil: nobody.
+	Observe func(class, provider string, waited time.Duration)
 	// ObserveTLS is told of each connection to an MX which policy held for it and
 	// whether it was as that wants: "tlsa" (DANE), "sts" (MTA-STS) or
 	// "no-policy-found". Nil: nobody.
@@ -168,7 +169,7 @@ func withDefaults(o Options) Options {
 		o.AddressFailed = func(context.Context, threading.ID, string) error { return nil }
 	}
 	if o.Observe == nil {
-		o.Observe = func(string) {}
+		o.Observe = func(string, string, time.Duration) {}
 	}
 	if o.ObserveTLS == nil {
 		o.ObserveTLS = func(string, bool) {}

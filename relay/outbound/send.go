@@ -10,24 +10,28 @@ import (
 	"github.com/stagedoor/stagedoor/relay/outbound/tlspolicy"
 )
 
-// send delivers one letter to its destination: on a connection that is open
-// already, else by the destination's hosts in turn. The error is a *failure.
-func (q *Queue) send(ctx context.Context, destination string, l letter) error {
+// sendBy delivers one letter to its destination: on a connection that is open
+// already, else by the destination's hosts in turn. It tells whose host was the
+// last. The error is a *failure.
+func (q *Queue) sendBy(ctx context.Context, destination string, l letter) (provider string, err error) {
+	provider = "other"
 	if s := q.pool.get(destination); s != nil {
+		provider = s.provider
 		err := q.transact(ctx, destination, s, l)
 		var f *failure
 		if !errors.As(err, &f) || !f.host {
-			return err
+			return provider, err
 		}
 		// The server has closed it meanwhile, or will any moment: begin afresh.
 	}
 	hops, err := q.hops(ctx, destination)
 	if err != nil {
-		return err
+		return provider, err
 	}
 	var last error
 	policies := q.protection(ctx, destination, hops)
 	for _, h := range hops {
+		provider = providerOf(h)
 		need, err := q.need(ctx, policies, h)
 		if err != nil {
 			last = err
@@ -48,15 +52,15 @@ func (q *Queue) send(ctx context.Context, destination string, l letter) error {
 			}
 			var f *failure
 			if !errors.As(err, &f) || !f.host {
-				return err
+				return provider, err
 			}
 			last = err
 			if ctx.Err() != nil {
-				return last
+				return provider, last
 			}
 		}
 	}
-	return last
+	return provider, last
 }
 
 // transact runs one transaction and puts the connection back.
@@ -116,6 +120,7 @@ func (q *Queue) open(ctx context.Context, h hop, addr netip.Addr, implicit *tls.
 		return nil, hostFailure(err, "connecting to the receiving server")
 	}
 	s := newSession(conn, q.o.Hostname)
+	s.provider = providerOf(h)
 	s.lmtp = h.next != nil && h.next.lmtp
 	return s, q.guarded(ctx, s, func() error {
 		if implicit != nil {

@@ -42,6 +42,8 @@ type session struct {
 	lmtp   bool // RFC 2033
 	broken bool // not usable for another transaction
 	used   int  // transactions begun
+	// provider is whose server it is; see Providers.
+	provider string
 	// trusted: this is a server of ours: what it says of our reverse-path is about
 	// its settings, not about the mail.
 	trusted bool

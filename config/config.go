@@ -117,6 +117,8 @@ type Outbound struct {
 	RatePerDomain         int               `toml:"rate_per_domain" doc:"Messages a minute to one domain's MX, 0 to 1000000. 0: no bound."`
 	SmarthostConnections  int               `toml:"smarthost_connections" doc:"Deliveries at the same time to the smarthost, and to each server in routes, 1 to 1000."`
 	SmarthostRate         int               `toml:"smarthost_rate" doc:"Messages a minute to the smarthost, and to each server in routes, 0 to 1000000. 0: no bound."`
+	TLSReports            bool              `toml:"tls_reports" doc:"true: domains that ask for it (TXT at _smtp._tls.DOMAIN, RFC 8460) get a report once a day of how TLS to their servers went: servers, policies and numbers, nothing of messages or members."`
+	TLSReportContact      string            `toml:"tls_report_contact" doc:"Whom these reports name for questions, such as an address or a URL. Empty: postmaster@DOMAIN."`
 }
 
 // DKIM is [dkim].

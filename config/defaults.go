@@ -26,7 +26,7 @@ func Default() *Config {
 		TLS:        TLS{ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory"},
 		Outbound: Outbound{
 			Routes: map[string]string{}, RoutePasswordFiles: map[string]string{}, SourceAddresses: []string{}, MaxAge: Duration(5 * 24 * time.Hour),
-			Connections: 64, ConnectionsPerDomain: 5, RatePerDomain: 600, SmarthostConnections: 16,
+			Connections: 64, ConnectionsPerDomain: 5, RatePerDomain: 600, SmarthostConnections: 16, TLSReports: true,
 		},
 		DKIM:       DKIM{Selector: "stagedoor"},
 		SenderAuth: SenderAuth{Policy: PolicyAligned, ARCSealers: []string{}, HoldDays: 7},

@@ -8,7 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
+
+// maxContact bounds outbound.tls_report_contact.
+const maxContact = 200
 
 // routeMX is the route that leads to the domain's MX.
 const routeMX = "mx"
@@ -28,6 +32,9 @@ func (c *checker) sending() {
 	c.sources()
 	if o.MaxAge < Duration(time.Hour) || o.MaxAge > Duration(30*24*time.Hour) {
 		c.problem("outbound.max_age", "%s is outside 1h to 30d", o.MaxAge)
+	}
+	if contact := o.TLSReportContact; len(contact) > maxContact || strings.ContainsFunc(contact, unicode.IsControl) {
+		c.problem("outbound.tls_report_contact", "must be one line of at most %d octets, such as \"https://example.com/mail\"", maxContact)
 	}
 	for _, l := range []struct {
 		key             string

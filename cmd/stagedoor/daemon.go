@@ -22,6 +22,7 @@ import (
 	"github.com/stagedoor/stagedoor/relay/notify"
 	"github.com/stagedoor/stagedoor/relay/outbound"
 	"github.com/stagedoor/stagedoor/relay/outbound/signing"
+	"github.com/stagedoor/stagedoor/relay/outbound/tlsrpt"
 	"github.com/stagedoor/stagedoor/relay/senderauth"
 	"github.com/stagedoor/stagedoor/relay/submission"
 	"github.com/stagedoor/stagedoor/relay/web"
@@ -52,6 +53,7 @@ type daemon struct {
 	queue      *outbound.Queue
 	digester   *notify.Digester
 	dkim       *signing.Ring
+	reporter   *tlsrpt.Reporter // nil: no reports about TLS
 
 	// bound are the addresses that the listeners got, by service; start sets
 	// them.
@@ -124,11 +126,26 @@ func (d *daemon) wireQueue() error {
 		PerDomain: outbound.Bounds{Connections: d.cfg.Outbound.ConnectionsPerDomain, Rate: d.cfg.Outbound.RatePerDomain},
 		PerServer: outbound.Bounds{Connections: d.cfg.Outbound.SmarthostConnections, Rate: d.cfg.Outbound.SmarthostRate},
 		MaxAge:    time.Duration(d.cfg.Outbound.MaxAge), Paused: d.cfg.Outbound.Pause,
-		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Observe: d.metrics.Delivery, ObserveTLS: d.metrics.OutboundTLS, AddressFailed: d.pipeline.AddressFailed, Logger: d.log,
+		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Observe: d.metrics.Delivery, ObserveTLS: d.metrics.OutboundTLS, CountTLS: d.cfg.Outbound.TLSReports, AddressFailed: d.pipeline.AddressFailed, Logger: d.log,
 	})
 	if err != nil {
 		return d.cfg.Problem("outbound", "%s", err)
 	}
+	return d.wireReporter()
+}
+
+// wireReporter makes what reports about TLS to receiving servers.
+func (d *daemon) wireReporter() error {
+	if !d.cfg.Outbound.TLSReports {
+		return nil
+	}
+	resolver, err := outbound.Resolver(d.cfg.DNS.Resolver)
+	if err != nil {
+		return d.cfg.Problem("dns.resolver", "%s", err)
+	}
+	d.reporter = tlsrpt.NewReporter(tlsrpt.ReporterOptions{
+		Store: d.open.Store, Domain: d.cfg.Domain, Contact: d.cfg.Outbound.TLSReportContact, LookupTXT: resolver.LookupTXT, Logger: d.log,
+	})
 	return nil
 }
 
@@ -285,6 +302,9 @@ func (d *daemon) start() error {
 	d.serving.Go(func() { d.certs.Run(ctx) })
 	d.serving.Go(func() { d.digester.Run(ctx) })
 	d.serving.Go(func() { d.dkim.Run(ctx) })
+	if d.reporter != nil {
+		d.serving.Go(func() { d.reporter.Run(ctx) })
+	}
 	d.serving.Go(func() {
 		if err := d.queue.Run(ctx); err != nil {
 			d.log.Error("what became of some deliveries could not be written down; they are tried again", "error", err)

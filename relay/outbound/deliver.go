@@ -24,6 +24,8 @@ type parcel struct {
 	destination string // see routes.destination; secret where it is a domain
 	member      threading.Member
 	address     threading.ID // of the member's; zero: it goes to nobody's registered address
+	post        string       // where a report goes by HTTPS; everything else is mail
+	mode        tlsMode
 }
 
 // address finds out, at the time of sending, whether a row is still wanted and
@@ -74,6 +76,12 @@ func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failu
 			return p, nil // the message is in the mailbox
 		}
 		p.member, p.address, real = m, addrs[0].ID, addrs[0].Real
+	case store.QueueTLSReport:
+		var f *failure
+		if real, f = q.reportTo(&p); f != nil || p.post != "" {
+			return p, f
+		}
+		p.mode = tlsOptional
 	default:
 		q.o.Logger.Error("a row of a kind that is not known stays in the queue", "row", row.ID, "kind", row.Kind)
 		return p, internal("deliver", errors.New("unknown kind of row"))
@@ -82,7 +90,7 @@ func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failu
 	if err != nil {
 		return p, &failure{text: "5.1.3 the address is not valid", permanent: true}
 	}
-	p.to, p.destination = quoteLocal(local)+"@"+domain, q.routes.destination(domain)
+	p.to, p.destination = quoteLocal(local)+"@"+domain, p.mode.destination(q.routes.destination(domain))
 	return p, nil
 }
 
@@ -110,6 +118,9 @@ func internal(doing string, err error) *failure {
 // deliver renders, signs and sends one parcel, and settles its row. nil: it is
 // delivered, or not wanted.
 func (q *Queue) deliver(work context.Context, p parcel) *failure {
+	if p.post != "" {
+		return q.post(work, p)
+	}
 	ctx, cancel := context.WithTimeout(work, deliveryTime)
 	defer cancel()
 	began := time.Now()
@@ -128,7 +139,7 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 	defer func() { _ = msg.Close() }()
 	provider, err := q.sendBy(ctx, p.destination, letter{
 		from: threading.BouncePrefix + q.returnToken(p) + "@" + q.o.Domain,
-		to:   p.to, size: int64(len(fields)) + msg.Size(), eightBit: eightBit,
+		to:   p.to, size: int64(len(fields)) + msg.Size(), eightBit: eightBit, report: p.row.Kind == store.QueueTLSReport,
 		open: func() io.Reader { return io.MultiReader(bytes.NewReader(fields), msg.Open()) },
 	})
 	if err == nil {

@@ -29,7 +29,9 @@
 // Run's goroutine is the dispatcher: it alone owns the rows in memory, the
 // destinations and their bounds. Each delivery under way has a goroutine; the
 // settler's goroutine writes what became of them back to the store, in
-// batches; another renews the leases of what is in memory. Idle connections belong to the pool. All end before Run returns.
+// batches; another renews the leases of what is in memory, another writes the
+// counts of TLS results. Idle connections belong to the pool. All end before Run
+// returns.
 package outbound
 
 import (
@@ -48,6 +50,7 @@ import (
 	"github.com/stagedoor/stagedoor/relay/notify"
 	"github.com/stagedoor/stagedoor/relay/outbound/signing"
 	"github.com/stagedoor/stagedoor/relay/outbound/tlspolicy"
+	"github.com/stagedoor/stagedoor/relay/outbound/tlsrpt"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
@@ -70,6 +73,10 @@ type Options struct {
 	InsecureTLS bool
 	RootCAs     *x509.CertPool // that certificates are verified by; nil: the system's
 	PolicyPort  int            // of hosts of MTA-STS policies; 0: 443
+	CountTLS    bool           // for the reports that package tlsrpt makes
+	// ReportTo says which IP addresses reports are brought to by HTTPS; nil:
+	// public ones.
+	ReportTo func(netip.Addr) bool
 
 	TempDir    string        // for messages over spool.MemoryLimit
 	Workers    int           // deliveries at the same time; 0: 64
@@ -110,6 +117,8 @@ type Queue struct {
 	routes   routes
 	resolver *net.Resolver
 	policies *tlspolicy.Finder
+	results  *tlsrpt.Recorder // nil: TLS is not counted
+	poster   *tlsrpt.Poster
 	tls      *tls.Config
 	pool     *pool
 	// composing bounds the work that costs processor time: signing takes most
@@ -140,6 +149,10 @@ func New(o Options) (*Queue, error) {
 	}
 	q.tls = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs, ClientSessionCache: tls.NewLRUClientSessionCache(256)}
 	q.policies = newPolicies(q)
+	q.poster = tlsrpt.NewPoster(q.resolver, o.RootCAs, o.ReportTo)
+	if o.CountTLS {
+		q.results = tlsrpt.NewRecorder(q.o.Store, q.o.Logger, q.o.Now)
+	}
 	q.composing = make(chan struct{}, q.o.Composing)
 	if q.paused.Store(o.Paused); o.Paused {
 		q.sayPaused(true)
@@ -215,7 +228,8 @@ func (q *Queue) sayPaused(paused bool) {
 
 // bounds of a destination.
 func (q *Queue) bounds(destination string) Bounds {
-	if q.routes.byName[destination] != nil {
+	name, _ := splitMode(destination)
+	if q.routes.byName[name] != nil {
 		return q.o.PerServer
 	}
 	return q.o.PerDomain
@@ -238,10 +252,17 @@ func (q *Queue) Run(ctx context.Context) error {
 		q.settler.run()
 	}()
 	renewed := make(chan struct{})
-	renewing, enough := context.WithCancel(context.Background())
+	aside, enough := context.WithCancel(context.Background())
 	go func() {
 		defer close(renewed)
-		q.leases.renew(renewing)
+		q.leases.renew(aside)
+	}()
+	counted := make(chan struct{})
+	go func() {
+		defer close(counted)
+		if q.results != nil {
+			q.results.Run(aside)
+		}
 	}()
 	d := newDispatcher(q)
 	d.run(ctx, work)
@@ -251,5 +272,6 @@ func (q *Queue) Run(ctx context.Context) error {
 	<-settled
 	enough()
 	<-renewed
+	<-counted
 	return q.settler.err()
 }

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -377,3 +378,5 @@ func TestWaitsForPolicy(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 }
+
+func portOf(port int) string { return strconv.Itoa(port) }

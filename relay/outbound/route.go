@@ -48,6 +48,7 @@ func Resolver(server string) (*net.Resolver, error) {
 // hops are the hosts for a destination, in the order they are tried (RFC 5321
 // section 5.1).
 func (q *Queue) hops(ctx context.Context, destination string) ([]hop, error) {
+	destination, _ = splitMode(destination)
 	if n := q.routes.byName[destination]; n != nil {
 		return []hop{{host: n.host, port: n.port, next: n}}, nil
 	}

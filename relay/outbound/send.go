@@ -6,8 +6,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-
-	"github.com/stagedoor/stagedoor/relay/outbound/tlspolicy"
 )
 
 // sendBy delivers one letter to its destination: on a connection that is open
@@ -29,7 +27,7 @@ func (q *Queue) sendBy(ctx context.Context, destination string, l letter) (provi
 		return provider, err
 	}
 	var last error
-	policies := q.protection(ctx, destination, hops)
+	policies := q.protection(ctx, destination, hops, l)
 	for _, h := range hops {
 		provider = providerOf(h)
 		need, err := q.need(ctx, policies, h)
@@ -76,11 +74,11 @@ func (q *Queue) transact(ctx context.Context, destination string, s *session, l 
 }
 
 // connect opens a connection that is ready for a transaction.
-func (q *Queue) connect(ctx context.Context, h hop, addr netip.Addr, need *tlspolicy.Need) (*session, error) {
+func (q *Queue) connect(ctx context.Context, h hop, addr netip.Addr, n *need) (*session, error) {
 	if h.next != nil {
 		return q.connectNextHop(ctx, h, addr)
 	}
-	return q.connectMX(ctx, h, addr, need)
+	return q.connectMX(ctx, h, addr, n)
 }
 
 func (q *Queue) connectNextHop(ctx context.Context, h hop, addr netip.Addr) (*session, error) {

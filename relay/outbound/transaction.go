@@ -16,6 +16,7 @@ type letter struct {
 	from, to string
 	size     int64
 	eightBit bool // needs 8BITMIME (RFC 6152)
+	report   bool // about TLS: what becomes of it is in no report (RFC 8460 section 3)
 	open     func() io.Reader
 }
 

@@ -17,6 +17,7 @@ const (
 	QueueOperator     QueueKind = "operator"     // a message to the operator
 	QueueNotice       QueueKind = "notice"       // the relay's own message, to its member's primary real address
 	QueueConfirmation QueueKind = "confirmation" // the relay's own message, to an address that a member wants to add; ItemID is the request
+	QueueTLSReport    QueueKind = "tls-report"   // a report about TLS, to where the domain that it is about wants it
 )
 
 // Delivery is a queue row.
@@ -35,14 +36,16 @@ type Delivery struct {
 	LastError  string // a person's words, never an address
 	// Lease is whose the row is: it ends when another takes the row.
 	Lease threading.ID
+
+	recipient []byte // sealed: see Recipient
 }
 
-const queueColumns = "id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error, lease"
+const queueColumns = "id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error, lease, recipient"
 
 func scanDelivery(r scanner) (Delivery, error) {
 	var d Delivery
 	var created, due, leased int64
-	err := r.Scan(&d.ID, &d.Kind, &d.MemberID, &d.ItemID, &d.ThreadID, &d.Header, &d.BodyID, &d.Attempts, &created, &due, &leased, &d.LastError, &d.Lease)
+	err := r.Scan(&d.ID, &d.Kind, &d.MemberID, &d.ItemID, &d.ThreadID, &d.Header, &d.BodyID, &d.Attempts, &created, &due, &leased, &d.LastError, &d.Lease, &d.recipient)
 	d.CreatedAt, d.DueAt, d.LeasedTill = fromMillis(created), fromMillis(due), fromMillis(leased)
 	return d, err
 }

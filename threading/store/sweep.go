@@ -20,6 +20,8 @@ const (
 	orphanAge   = 24 * time.Hour
 	clientIDAge = 30 * 24 * time.Hour
 	recordAge   = 90 * 24 * time.Hour
+	// tlsResultAge: of a day that is so long over no report is made any more.
+	tlsResultAge = 4 * 24 * time.Hour
 	// keptTombstones is how many expunged UIDs a mailbox remembers.
 	keptTombstones = 10000
 )
@@ -83,6 +85,8 @@ var sweepSteps = []struct {
 	{"SELECT id FROM signin_links WHERE expires_at < ? LIMIT ?", "DELETE FROM signin_links WHERE id = ?", 1, timesOlder(0)},
 	{"SELECT hash FROM sts_policies WHERE expires_at < ? LIMIT ?", "DELETE FROM sts_policies WHERE hash = ?", 1, timesOlder(0)},
 	{"SELECT hash FROM contact_links WHERE expires_at < ? LIMIT ?", "DELETE FROM contact_links WHERE hash = ?", 1, timesOlder(0)},
+	{"SELECT day, domain, hash FROM tls_results WHERE day < ? LIMIT ?", "DELETE FROM tls_results WHERE day = ? AND domain = ? AND hash = ?", 3, timesOlder(tlsResultAge)},
+	{"SELECT day, domain FROM tls_reported WHERE day < ? LIMIT ?", "DELETE FROM tls_reported WHERE day = ? AND domain = ?", 2, timesOlder(2 * tlsResultAge)},
 	{"SELECT id FROM records WHERE id < ? LIMIT ?", "DELETE FROM records WHERE id = ?", 1, idsOlder(recordAge)},
 }
 

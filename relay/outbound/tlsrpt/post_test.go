@@ -1,0 +1,68 @@
+package tlsrpt
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func TestPublic(t *testing.T) {
+	for ip, want := range map[string]bool{
+		"93.184.216.34": true, "2606:4700::1111": true,
+		"127.0.0.1": false, "10.1.2.3": false, "192.168.1.1": false, "172.16.0.1": false, "169.254.169.254": false, "100.64.0.1": false,
+		"0.0.0.0": false, "224.0.0.1": false, "255.255.255.255": false, "::1": false, "::": false, "fe80::1": false, "fd00::1": false,
+	} {
+		if public(netip.MustParseAddr(ip)) != want {
+			t.Errorf("%s: %v", ip, !want)
+		}
+	}
+}
+
+func TestPost(t *testing.T) {
+	var got string
+	status := 200
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		got = r.Method + " " + r.URL.Path + " " + r.Header.Get("Content-Type") + " " + string(b)
+		if status == 302 {
+			http.Redirect(w, r, "/elsewhere", status)
+			return
+		}
+		w.WriteHeader(status)
+	}))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(srv.Certificate())
+	anywhere := func(netip.Addr) bool { return true }
+	post := func(p *Poster) error { return p.Post(context.Background(), srv.URL+"/v1", strings.NewReader("report")) }
+
+	for code, want := range map[int]string{200: "", 201: "", 302: "refused", 404: "refused", 500: "answers 500", 503: "answers 503", 429: "answers 429"} {
+		status = code
+		err := post(NewPoster(nil, roots, anywhere))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) || errors.Is(err, ErrRefused) != (want == "refused") {
+			t.Errorf("%d: %v", code, err)
+		}
+		if got != "POST /v1 application/tlsrpt+gzip report" {
+			t.Errorf("it got %q", got)
+		}
+	}
+	got = ""
+	if err := post(NewPoster(nil, roots, nil)); err == nil || errors.Is(err, ErrRefused) || got != "" {
+		t.Errorf("an address of our own network: %v, %q", err, got)
+	}
+	if err := post(NewPoster(nil, nil, anywhere)); err == nil || !strings.Contains(err.Error(), "certificate") || got != "" {
+		t.Errorf("a certificate that nobody trusts: %v, %q", err, got)
+	}
+	if err := NewPoster(nil, roots, anywhere).Post(context.Background(), "https://%zz", nil); !errors.Is(err, ErrRefused) {
+		t.Errorf("no URL: %v", err)
+	}
+}

@@ -2,12 +2,30 @@ package outbound
 
 import (
 	"log/slog"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stagedoor/stagedoor/threading"
 )
+
+// benchText is a message of about 3,000 octets.
+var benchText = strings.Repeat("a line of text that is about as long as lines are\r\n", 60)
+
+// fill queues n notifications.
+func fill(b *testing.B, s *site, n int) {
+	b.Helper()
+	tess := s.member("tess", "tess@mail.example")
+	for done := 0; done < n; done += 100 {
+		var to []threading.Member
+		for range min(100, n-done) {
+			to = append(to, tess)
+		}
+		s.writeAll(to, benchText)
+	}
+}
 
 // BenchmarkDeliver measures deliveries a second to a sink on this machine:
 // leased, rendered, signed, sent and settled.
@@ -20,15 +38,7 @@ func BenchmarkDeliver(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			s := newSite(b)
 			sink := newSink(b, nil)
-			tess := s.member("tess", "tess@mail.example")
-			text := strings.Repeat("a line of text that is about as long as lines are\r\n", 60)
-			for done := 0; done < b.N; done += 100 {
-				var to []threading.Member
-				for range min(100, b.N-done) {
-					to = append(to, tess)
-				}
-				s.writeAll(to, text)
-			}
+			fill(b, s, b.N)
 			o := Options{Smarthost: Route{URL: "smtp://" + sink.addr()}, Composing: c.composing, Logger: slog.New(slog.DiscardHandler)}
 			if c.signed {
 				o.Signer = newRing(b).Signer()
@@ -40,4 +50,34 @@ func BenchmarkDeliver(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
 		})
 	}
+}
+
+// BenchmarkSmtpSink is the same to the server that STAGEDOOR_SINK names, as
+// .ci/bench-delivery runs it; taken-in/s counts the time of the filing too.
+func BenchmarkSmtpSink(b *testing.B) {
+	addr := os.Getenv("STAGEDOOR_SINK")
+	if addr == "" {
+		b.Skip("STAGEDOOR_SINK is not set")
+	}
+	s := newSite(b)
+	q := s.queue(Options{Smarthost: Route{URL: "smtp://" + addr}, Signer: newRing(b).Signer(), Logger: slog.New(slog.DiscardHandler)})
+	began := time.Now()
+	fill(b, s, b.N)
+	b.ResetTimer()
+	s.run(q)
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		state, err := s.QueueState(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if state.Rows == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("%d are left", state.Rows)
+		}
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
+	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "taken-in/s")
 }

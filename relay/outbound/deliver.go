@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/stagedoor/stagedoor/relay/automatic"
@@ -181,6 +182,9 @@ func (q *Queue) stopped(row store.Delivery) *failure {
 	return nil
 }
 
+// writers gather the lines of a message.
+var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 16<<10) }}
+
 // compose writes the message into a spool and signs it.
 func (q *Queue) compose(ctx context.Context, p parcel) (fields []byte, msg *spool.Message, eightBit bool, err error) {
 	select {
@@ -191,7 +195,12 @@ func (q *Queue) compose(ctx context.Context, p parcel) (fields []byte, msg *spoo
 	}
 	w := spool.NewWriter(q.o.TempDir)
 	defer w.Discard()
-	buf := bufio.NewWriterSize(w, 16<<10)
+	buf := writers.Get().(*bufio.Writer)
+	defer func() {
+		buf.Reset(nil)
+		writers.Put(buf)
+	}()
+	buf.Reset(w)
 	lines := &lineWriter{w: buf}
 	if err = q.write(ctx, lines, p); err == nil {
 		err = lines.close()

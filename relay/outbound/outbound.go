@@ -80,7 +80,7 @@ type Options struct {
 
 	TempDir    string        // for messages over spool.MemoryLimit
 	Workers    int           // deliveries at the same time; 0: 64
-	Composing  int           // of these, rendering and signing, which cost processor time; 0: all processors but one
+	Composing  int           // of these, rendering and signing, which cost processor time; 0: all processors but one, two at the least
 	PerDomain  Bounds        // of one domain's MX; Connections 0: 5
 	PerServer  Bounds        // of the smarthost and of each server in Routes; Connections 0: 16
 	MaxAge     time.Duration // how long a row is tried; 0: 5 days (RFC 5321 section 4.5.4.1)
@@ -165,7 +165,7 @@ func New(o Options) (*Queue, error) {
 func withDefaults(o Options) Options {
 	setDefault(&o.Port, 25)
 	setDefault(&o.Workers, 64)
-	setDefault(&o.Composing, max(1, runtime.GOMAXPROCS(0)-1))
+	setDefault(&o.Composing, max(2, runtime.GOMAXPROCS(0)-1))
 	setDefault(&o.PerDomain.Connections, 5)
 	setDefault(&o.PerServer.Connections, 16)
 	setDefault(&o.MaxAge, 5*24*time.Hour)

@@ -36,6 +36,7 @@ type session struct {
 	conn   net.Conn
 	r      *bufio.Reader
 	w      *bufio.Writer
+	block  []byte            // what messages are copied by; made for the first
 	ext    map[string]string // by upper-case keyword
 	name   string            // ours
 	tls    bool

@@ -151,7 +151,10 @@ func (s *session) lost(err error, at string) error {
 // it ends with one.
 func (s *session) data(r io.Reader) error {
 	w := dotWriter{s: s, lineStart: true}
-	if _, err := io.CopyBuffer(&w, onlyReader{r}, make([]byte, 32<<10)); err != nil {
+	if s.block == nil {
+		s.block = make([]byte, 32<<10)
+	}
+	if _, err := io.CopyBuffer(&w, onlyReader{r}, s.block); err != nil {
 		return err
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(blockTimeout))

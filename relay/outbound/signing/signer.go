@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/emersion/go-msgauth/dkim"
@@ -76,6 +77,12 @@ func (s *Signer) options(k Key) *dkim.SignOptions {
 	}
 }
 
+// blocks are what messages are read by.
+var blocks = sync.Pool{New: func() any {
+	b := make([]byte, 32<<10)
+	return &b
+}}
+
 // Sign reads a whole message, whose lines end in CRLF, and returns the
 // DKIM-Signature fields to put before it. It holds the header in memory and
 // streams the body.
@@ -93,7 +100,9 @@ func (s *Signer) Sign(r io.Reader) ([]byte, error) {
 		}
 		signers[i], writers[i] = ds, ds
 	}
-	_, err := io.Copy(io.MultiWriter(writers...), r)
+	block := blocks.Get().(*[]byte)
+	_, err := io.CopyBuffer(io.MultiWriter(writers...), r, *block)
+	blocks.Put(block)
 	var fields []byte
 	for i, ds := range signers { // all of them: Close ends the signer's goroutine
 		if cerr := ds.Close(); cerr != nil {

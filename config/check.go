@@ -331,6 +331,8 @@ func (c *checker) limits() {
 		{"limits.new_member_threads_per_hour", c.Limits.NewMemberPerHour, 100000},
 		{"limits.new_member_threads_per_day", c.Limits.NewMemberPerDay, 100000},
 		{"limits.messages_per_hour", c.Limits.MessagesPerHour, 100000},
+		{"limits.forms_per_hour", c.Limits.FormsPerHour, 1000000},
+		{"limits.forms_per_ip", c.Limits.FormsPerIP, 1000000},
 		{"threads.expire_days", c.Threads.ExpireDays, 36500},
 	} {
 		if l.value < 0 || l.value > l.max {

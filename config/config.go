@@ -166,6 +166,8 @@ type Limits struct {
 	NewMemberPerHour  int `toml:"new_member_threads_per_hour" doc:"Members that a new member can start conversations with in an hour."`
 	NewMemberPerDay   int `toml:"new_member_threads_per_day" doc:"The same in a day."`
 	MessagesPerHour   int `toml:"messages_per_hour" doc:"Messages that one member, new or not, can write in an hour into conversations that there are already, 0 to 100000; 0: no bound."`
+	FormsPerHour      int `toml:"forms_per_hour" doc:"Contact forms that one member can send in an hour, wrong ones included, 0 to 1000000; 0: no bound."`
+	FormsPerIP        int `toml:"forms_per_ip" doc:"The same from one IP address (IPv6: one /64)."`
 	MailboxMB         int `toml:"mailbox_mb" doc:"Megabytes that a member's mail clients may fill (RFC 9208), 0 to 1000000; what other members write is always filed. 0: no bound."`
 }
 

@@ -35,7 +35,8 @@ func Default() *Config {
 		Threads:    Threads{OutOfOffice: OutOfOfficeFile, ExpireDays: 730},
 		Safety:     Safety{RefusedExtensions: strings.Fields(programs), RefusedContents: slices.Clone(refusable), LookAlikeHandles: LookAlikesRefuse},
 		Limits: Limits{MaxRecipients: 100, Connections: 10000, ConnectionsPerIP: 50, SessionsPerMember: 50,
-			NewThreadsPerHour: 60, NewThreadsPerDay: 300, NewMemberDays: 7, NewMemberPerHour: 10, NewMemberPerDay: 30, MessagesPerHour: 300},
+			NewThreadsPerHour: 60, NewThreadsPerDay: 300, NewMemberDays: 7, NewMemberPerHour: 10, NewMemberPerDay: 30, MessagesPerHour: 300,
+			FormsPerHour: 120, FormsPerIP: 240},
 		Log: Log{Level: "info", Format: "text"},
 	}
 }
@@ -63,6 +64,7 @@ func dev(domain string) *Config {
 	c.Outbound.Smarthost = "smtp://127.0.0.1:1025"
 	c.SenderAuth.Policy = PolicyEnvelope
 	c.Limits.NewThreadsPerHour, c.Limits.NewThreadsPerDay, c.Limits.NewMemberDays, c.Limits.MessagesPerHour = 0, 0, 0, 0
+	c.Limits.FormsPerHour, c.Limits.FormsPerIP = 0, 0
 	return c
 }
 

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/mail"
 	"net/textproto"
 	"path/filepath"
@@ -158,32 +161,98 @@ func BenchmarkIngest(b *testing.B) {
 				clients[i] = dialSMTP(b, s.mx)
 				defer clients[i].Close()
 			}
-			var n atomic.Int64
-			done := make(chan error, conns)
-			b.ResetTimer()
-			for _, c := range clients {
-				go func() {
-					for {
-						i := n.Add(1)
-						if i > int64(b.N) {
-							done <- nil
-							return
-						}
-						if err := s.send(c, i); err != nil {
-							done <- err
-							return
-						}
-					}
-				}()
-			}
-			for range clients {
-				if err := <-done; err != nil {
-					b.Error(err)
-				}
-			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+			inTurns(b, clients, s.send)
 		})
 	}
+}
+
+// httpClient is the least that posts.
+type httpClient struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// form4K is a contact form from Tess to Sam with 4 KB of text, as a browser
+// posts it.
+func form4K(cookie string, n int64) string {
+	var b strings.Builder
+	for _, field := range [][2]string{
+		{"form", ""}, {"once", fmt.Sprint("form", n)}, {"subject", "Ophelia"}, {"text", strings.Repeat("All the world's a stage, and all the men and women merely players.\r\n", 56)},
+	} {
+		fmt.Fprintf(&b, "--boundary\r\nContent-Disposition: form-data; name=%q\r\n\r\n%s\r\n", field[0], field[1])
+	}
+	b.WriteString("--boundary--\r\n")
+	return fmt.Sprintf("POST /contact/sam HTTP/1.1\r\nHost: bench.example\r\nCookie: stagedoor=%s\r\nContent-Type: multipart/form-data; boundary=boundary\r\nContent-Length: %d\r\n\r\n%s", cookie, b.Len(), b.String())
+}
+
+func (c *httpClient) post(form string) error {
+	if _, err := io.WriteString(c, form); err != nil {
+		return err
+	}
+	res, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusCreated {
+		err = fmt.Errorf("%s\n%s", res.Status, body)
+	}
+	return err
+}
+
+// BenchmarkContactForm is the same by the contact form: each is the first
+// message of a new thread.
+func BenchmarkContactForm(b *testing.B) {
+	for _, conns := range []int{1, 32} {
+		b.Run(fmt.Sprintf("conns=%d", conns), func(b *testing.B) {
+			s := newBenchStage(b)
+			cookie, err := s.store.NewSession(context.Background(), s.tess.ID, "bench")
+			if err != nil {
+				b.Fatal(err)
+			}
+			clients := make([]*httpClient, conns)
+			for i := range clients {
+				conn, err := net.Dial("tcp", s.d.bound.http[0])
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer conn.Close()
+				_ = conn.SetDeadline(time.Now().Add(10 * time.Minute))
+				clients[i] = &httpClient{conn, bufio.NewReader(conn)}
+			}
+			inTurns(b, clients, func(c *httpClient, n int64) error { return c.post(form4K(cookie, n)) })
+		})
+	}
+}
+
+// inTurns has the clients do b.N things together, and reports how many a
+// second.
+func inTurns[C any](b *testing.B, clients []C, do func(c C, n int64) error) {
+	var n atomic.Int64
+	done := make(chan error, len(clients))
+	b.ResetTimer()
+	for _, c := range clients {
+		go func() {
+			for {
+				i := n.Add(1)
+				if i > int64(b.N) {
+					done <- nil
+					return
+				}
+				if err := do(c, i); err != nil {
+					done <- err
+					return
+				}
+			}
+		}()
+	}
+	for range clients {
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 }
 
 // BenchmarkSingleRowCommit is the machine's own rate: one small row a

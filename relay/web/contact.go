@@ -17,10 +17,8 @@ import (
 )
 
 const (
-	maxForms         = 200 // posted contact forms of one network in an hour
-	maxFormsOfMember = 60  // of one member
-	maxMisses        = 30  // forms to nobody that a member may ask for in an hour
-	contactTime      = 5 * time.Minute
+	maxMisses   = 30 // forms to nobody that a member may ask for in an hour
+	contactTime = 5 * time.Minute
 )
 
 // contactPage is what the contact form shows.
@@ -174,10 +172,10 @@ func (s *Server) contact(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	var c correspondents
 	var err error
-	within := s.forms.allow(network(r), maxForms)
+	within := s.forms.allow(network(r), s.o.FormsPerNetwork)
 	f := s.readContact(r, func(ticket string) bool {
 		if c, err = s.senders(ctx, r, ticket); err == nil && within {
-			within = s.forms.allow("member "+c.writer.Handle, maxFormsOfMember)
+			within = s.forms.allow("member "+c.writer.Handle, s.o.FormsPerMember)
 		}
 		if err != nil || !within {
 			return false

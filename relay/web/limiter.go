@@ -18,8 +18,11 @@ type limiter struct {
 // maxLimited is how many are counted at a time.
 const maxLimited = 10000
 
-// allow reports whether one more is within n.
+// allow reports whether one more is within n; zero: there is no bound.
 func (l *limiter) allow(who string, n int) bool {
+	if n == 0 {
+		return true
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.count == nil || time.Since(l.since) > time.Hour || len(l.count) >= maxLimited {

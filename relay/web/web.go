@@ -75,6 +75,9 @@ type Options struct {
 	TempDir    string // for posted files; empty: the system's
 	MaxMessage int64  // octets of a contact form with its files; 0: 25 MB
 	LinkKey    string // signs the platform's links; empty: there are none
+	// FormsPerMember and FormsPerNetwork bound how many contact forms are sent in
+	// an hour, wrong ones included; zero: there is no bound.
+	FormsPerMember, FormsPerNetwork int
 	// EmbedOrigins may show the contact form within their pages.
 	EmbedOrigins []string
 	Now          func() time.Time // nil: time.Now

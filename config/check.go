@@ -37,6 +37,7 @@ func (c *checker) problem(key, format string, args ...any) {
 func (c *Config) check() Problems {
 	k := &checker{Config: c}
 	k.names()
+	k.notifications()
 	k.urls()
 	k.origins()
 	k.storage()

@@ -19,6 +19,8 @@ type Config struct {
 	Domain     string `toml:"domain" doc:"Every reply alias and contact address ends in it. The one key without a default. A name with letters beyond ASCII may be written as it is; it is kept in A-labels (RFC 5891), lower case."`
 	Hostname   string `toml:"hostname" doc:"The name in EHLO, in the greeting and in TLS certificates. Empty: mx.DOMAIN."`
 	Brand      string `toml:"brand" doc:"Shown to people: \"Sam Casting via Backstage\"."`
+	BrandColor string `toml:"brand_color" doc:"The colour of buttons and lines in mail, as #rrggbb. Text on it is black or white, whichever can be read; where it is the text's own colour, it is made darker or lighter until it can be."`
+	Language   string `toml:"language" doc:"In what language members are written to who have chosen none: en, de, or one of your own (notify.templates)."`
 	Operator   string `toml:"operator" doc:"Where postmaster@, abuse@ and support@ of the domain are sent: a real address outside the domain. Empty: such mail is refused for the time being (450)."`
 	SupportURL string `toml:"support_url" doc:"A page that helps people; shown in footers."`
 	SafetyURL  string `toml:"safety_url" doc:"A page such as \"Beware of scams\"; linked from the page that blocks and reports."`
@@ -32,6 +34,7 @@ type Config struct {
 	Metrics    Metrics    `toml:"metrics" doc:"Counters for Prometheus, at /metrics: what came and went, the queue, sessions. They hold no address, domain or name of a member."`
 	TLS        TLS        `toml:"tls" doc:"The certificate of all listeners: from files, which are read again when they change, or by ACME. With neither a self-signed one is made on first start, with a warning."`
 	Outbound   Outbound   `toml:"outbound" doc:"How mail to members' real addresses leaves."`
+	Notify     Notify     `toml:"notify" doc:"What members are mailed: the message itself, at once, or a digest once a day (see docs/notifications.md)."`
 	DKIM       DKIM       `toml:"dkim" doc:"The signature on what the relay sends (RFC 6376)."`
 	SenderAuth SenderAuth `toml:"sender_auth" doc:"How the writer of a message from the internet is proven."`
 	DNS        DNS        `toml:"dns" doc:"Which DNS server is asked."`
@@ -119,6 +122,13 @@ type Outbound struct {
 	SmarthostRate         int               `toml:"smarthost_rate" doc:"Messages a minute to the smarthost, and to each server in routes, 0 to 1000000. 0: no bound."`
 	TLSReports            bool              `toml:"tls_reports" doc:"true: domains that ask for it (TXT at _smtp._tls.DOMAIN, RFC 8460) get a report once a day of how TLS to their servers went: servers, policies and numbers, nothing of messages or members."`
 	TLSReportContact      string            `toml:"tls_report_contact" doc:"Whom these reports name for questions, such as an address or a URL. Empty: postmaster@DOMAIN."`
+}
+
+// Notify is [notify].
+type Notify struct {
+	Grace         Duration `toml:"grace" doc:"How long the mail about a message waits, up to 1h: who reads the message in a mail client meanwhile gets none. 0s: it goes at once."`
+	MaxAttachment Size     `toml:"max_attachment" doc:"The largest attachment that is mailed, 1KB to 200MB. A larger one stays in the mailbox, and the mail names it."`
+	Templates     string   `toml:"templates" doc:"A directory whose files replace the built-in templates of mail, and add languages. stagedoor config template prints the built-in ones, config check tries yours. Empty: there are none."`
 }
 
 // DKIM is [dkim].

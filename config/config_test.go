@@ -123,6 +123,10 @@ func TestErrorsNameTheLineAndSayWhatToDo(t *testing.T) {
 			"relay.toml:3: http.embed_origins: \"www.x.example\" is not an origin … scheme and host", "relay.toml:3: http.embed_origins: \"https://x.example/path\" is not an origin … ",
 			"relay.toml:3: http.embed_origins: \"http://x.example\" must begin with https:// … ", "relay.toml:3: http.embed_origins: \"https://*.x.example\" is not an origin … ",
 		}},
+		{"notifications", "domain = \"x.example\"\nbrand_color = \"red\"\nlanguage = \"../de\"\n[notify]\ngrace = \"2h\"\nmax_attachment = \"100B\"\n", []string{
+			"relay.toml:2: brand_color: \"red\" is not a colour … #7a1f2b", "relay.toml:3: language: \"../de\" is not a language … tag", "relay.toml:5: notify.grace: 2h is longer than 1h … ",
+			"relay.toml:6: notify.max_attachment: 100 is outside 1KB to 200MB … ",
+		}},
 		{"postgres", "domain = \"x.example\"\n[storage]\ndsn = \"postgres://user@host/db\"\n", []string{"relay.toml:3: storage.dsn: this version keeps its data in SQLite … sqlite:/var/lib"}},
 		{"dsn", "domain = \"x.example\"\n[storage]\ndsn = \"stagedoor.db\"\nkey_file = \"\"\n", []string{"relay.toml:3: storage.dsn: must be \"sqlite:PATH\" … ", "relay.toml:4: storage.key_file: is empty … first start"}},
 		{"memory", "domain = \"x.example\"\n[storage]\ndsn = \"sqlite::memory:\"\n", []string{"relay.toml:3: storage.dsn: \"sqlite::memory:\" names no file … "}},

@@ -12,7 +12,7 @@ import (
 // is missing.
 func Default() *Config {
 	return &Config{
-		Brand: "Backstage",
+		Brand: "Backstage", BrandColor: "#7a1f2b", Language: "en",
 		Storage: Storage{
 			DSN:     "sqlite:/var/lib/stagedoor/stagedoor.db",
 			KeyFile: "/var/lib/stagedoor/secret.key",
@@ -28,6 +28,7 @@ func Default() *Config {
 			Routes: map[string]string{}, RoutePasswordFiles: map[string]string{}, SourceAddresses: []string{}, MaxAge: Duration(5 * 24 * time.Hour),
 			Connections: 64, ConnectionsPerDomain: 5, RatePerDomain: 600, SmarthostConnections: 16, TLSReports: true,
 		},
+		Notify:     Notify{MaxAttachment: 10 * MB},
 		DKIM:       DKIM{Selector: "stagedoor"},
 		SenderAuth: SenderAuth{Policy: PolicyAligned, ARCSealers: []string{}, HoldDays: 7},
 		DNS:        DNS{Addresses: []string{}},
@@ -93,7 +94,7 @@ func (c *Config) complete(base string) {
 		c.DKIM.KeyFile = filepath.Join(filepath.Dir(c.Storage.KeyFile), "dkim-"+c.DKIM.Selector+".pem")
 	}
 	for _, path := range []*string{
-		&c.Storage.KeyFile, &c.Storage.TempDir, &c.HTTP.APITokenFile, &c.TLS.CertFile, &c.TLS.KeyFile, &c.TLS.ACMECAFile,
+		&c.Storage.KeyFile, &c.Storage.TempDir, &c.HTTP.APITokenFile, &c.TLS.CertFile, &c.TLS.KeyFile, &c.TLS.ACMECAFile, &c.Notify.Templates,
 		&c.Outbound.SmarthostPasswordFile, &c.DKIM.KeyFile,
 	} {
 		*path = under(*path)

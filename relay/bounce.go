@@ -68,10 +68,14 @@ func (p *Pipeline) AddressFailed(ctx context.Context, address threading.ID, stat
 	} else if err != nil {
 		return fmt.Errorf("note that an address takes no mail: %w", err)
 	}
-	text := "mail to one of your e-mail addresses came back: its mail server says that there is no such mailbox.\n" +
-		"So nothing is sent to it any more. Your messages are all here, in your mailbox.\n\n" +
-		"If the address works again, or you want mail at another one, change it in your account"
-	return p.tell(ctx, memberID, "Mail to you came back", text)
+	m, err := p.o.Store.Member(ctx, memberID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && m.Status == threading.MemberRemoved {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	l := p.o.Languages.Of(m.Language)
+	return p.tell(ctx, m, l.Say("bounced.subject"), l.Say("bounced.text"))
 }
 
 // receiveComplaint takes a complaint that came to an address of the operator's:
@@ -90,6 +94,15 @@ func (p *Pipeline) receiveComplaint(ctx context.Context, in Inbound, h *head) er
 		}
 		if member, ok := keys.ParseToken(seal.TokenSettings, token); ok {
 			return p.complained(ctx, 0, member)
+		}
+		if alias, ok := keys.ParseToken(seal.TokenTopic, token); ok {
+			a, err := p.o.Store.Alias(ctx, alias)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			} else if err != nil {
+				return err
+			}
+			return p.complained(ctx, 0, a.ViewerID)
 		}
 	}
 	return nil
@@ -142,31 +155,30 @@ func (p *Pipeline) complained(ctx context.Context, address, member threading.ID)
 	} else {
 		m, err = p.o.Store.MemberByAddressID(ctx, address)
 	}
-	if errors.Is(err, store.ErrNotFound) || err == nil && (m.Alerts == threading.AlertsNever || m.Status == threading.MemberRemoved) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if err := p.setAlerts(ctx, m, threading.AlertsNever); err != nil {
-		return err
-	}
-	return p.tell(ctx, m.ID, "You get no more mail about new messages", "somebody who reads your mail reported our mail about new messages as spam.\n"+
-		"So you get none any more. Your messages are all here, in your mailbox.\n\nYou can change that in your account")
-}
-
-// tell puts a notice of our own into a member's INBOX. Nothing is mailed.
-func (p *Pipeline) tell(ctx context.Context, memberID threading.ID, subject, text string) error {
-	m, err := p.o.Store.Member(ctx, memberID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && m.Status == threading.MemberRemoved {
 		return nil
 	} else if err != nil {
 		return err
 	}
+	told, err := p.o.Store.Told(ctx, m.ID)
+	if err != nil || !told {
+		return err
+	}
+	if err := p.setAlerts(ctx, m, threading.AlertsNever); err != nil {
+		return err
+	}
+	l := p.o.Languages.Of(m.Language)
+	return p.tell(ctx, m, l.Say("complained.subject"), l.Say("complained.text"))
+}
+
+// tell puts a notice of our own into a member's INBOX. Nothing is mailed.
+func (p *Pipeline) tell(ctx context.Context, m threading.Member, subject, text string) error {
 	where := "."
 	if p.o.BaseURL != "" {
 		where = ":\n" + p.o.BaseURL + "/account"
 	}
-	header, body, err := p.write(Notice{To: m, From: "postmaster", Subject: subject, Text: "Hello " + m.DisplayName() + ",\n\n" + text + where + "\n"})
+	hello := p.o.Languages.Of(m.Language).Say("hello", "name", m.DisplayName())
+	header, body, err := p.write(Notice{To: m, From: "postmaster", Subject: subject, Text: hello + "\n\n" + text + where + "\n"})
 	if err != nil {
 		return err
 	}

@@ -163,6 +163,11 @@ func TestComplaintToTheOperator(t *testing.T) {
 		"by its link to unsubscribe": {func(s *stage, _ threading.ID) string {
 			return "List-Unsubscribe: <https://" + testDomain + "/alerts/" + s.store.Keyring().Token(seal.TokenSettings, s.tess.ID) + ">\n"
 		}, true},
+		"by the link of a notification": {func(s *stage, _ threading.ID) string {
+			token, _, _ := strings.Cut(strings.TrimPrefix(addressOf(s.mailbox(s.tess, "INBOX")[0], "From"), threading.AliasPrefix), "@")
+			id, _ := s.store.Keyring().ParseToken(seal.TokenAlias, token)
+			return "List-Unsubscribe: <https://" + testDomain + "/alerts/" + s.store.Keyring().Token(seal.TokenTopic, id) + ">\n"
+		}, true},
 		"by a token that is made up": {func(*stage, threading.ID) string {
 			return "Return-Path: <b-" + strings.Repeat("a", 26) + "@" + testDomain + ">\n"
 		}, false},

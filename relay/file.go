@@ -189,6 +189,8 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest stri
 		Message:   threading.Message{ID: l.messageID, ThreadID: l.view.Thread.ID, WriterID: l.writer.ID, BodyID: rb.body.ID, FiledAt: now},
 		Body:      rb.body,
 		Dedupe:    p.dedupe(l, h, digest),
+
+		NotifyAfter: p.o.NotifyAfter,
 	}
 	if f.Automatic = pl.automatic; !f.Automatic {
 		f.Pace = p.paceOf(pl.writer)

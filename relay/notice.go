@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagedoor/stagedoor/relay/language"
 	"github.com/stagedoor/stagedoor/relay/sanitize"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/seal"
@@ -131,31 +132,36 @@ func writeQuoted(w io.Writer, text string) error {
 // questionNotice asks a member whether they wrote a held message. It shows
 // nothing of it.
 func (p *Pipeline) questionNotice(ctx context.Context, h store.Held, to threading.Member, v *threading.ThreadView) (store.Notice, error) {
+	l := p.o.Languages.Of(to.Language)
 	names := strings.Join(otherNames(v, to.ID), ", ")
 	token := p.o.Store.Keyring().Token(seal.TokenHeld, h.ID)
-	at := func(t time.Time) string { return t.In(to.Location()).Format("2 January 2006, 15:04 MST") }
-	var b strings.Builder
-	fmt.Fprintf(&b, "Hello %s,\n\n", to.DisplayName())
-	fmt.Fprintf(&b, "on %s a message was sent to your conversation with %s.\n", at(h.HeldAt), names)
-	if about := v.About(); about != "" {
-		fmt.Fprintf(&b, "The conversation is about %s.\n", about)
+	at := func(t time.Time) string { return l.Time(t.In(to.Location())) }
+	text := l.Say("hello", "name", to.DisplayName()) + "\n\n" + l.Say("question.sent", "time", at(h.HeldAt), "names", names) + "\n"
+	if about := aboutIn(l, v); about != "" {
+		text += l.Say("question.about", "about", about) + "\n"
 	}
 	if h.Proven {
-		b.WriteString("It came from an e-mail address that is not registered with your account,\nso we have kept it back. Did you write it?\n\n")
+		text += l.Say("question.unregistered")
 	} else {
-		b.WriteString("The mail server that it came from could not confirm its sender,\nso we have kept it back. Did you write it?\n\n")
+		text += l.Say("question.unproven")
 	}
 	if p.o.BaseURL != "" {
-		fmt.Fprintf(&b, "Open this page and say yes or no:\n%s/held/%s\n\n", p.o.BaseURL, token)
-		b.WriteString("Or answer this message with the single word \"yes\" or \"no\",\n")
+		text += "\n\n" + l.Say("question.page", "url", p.o.BaseURL+"/held/"+token)
 	} else {
-		b.WriteString("Please answer this message with the single word \"yes\" or \"no\",\n")
+		text += "\n\n" + l.Say("question.mail")
 	}
-	b.WriteString("from an address that is registered with your account.\n\n")
-	fmt.Fprintf(&b, "If you say no, or nothing until %s,\nthe message is thrown away. %s will not learn of it.\n", at(h.ExpiresAt), names)
+	text += "\n\n" + l.Say("question.end", "time", at(h.ExpiresAt), "names", names) + "\n"
 	return p.Compose(ctx, Notice{
-		To: to, From: threading.AliasPrefix + token, Subject: "Did you write to " + names + "?", Text: b.String(), Others: v.Participants,
+		To: to, From: threading.AliasPrefix + token, Subject: l.Say("question.subject", "names", names), Text: text, Others: v.Participants,
 	})
+}
+
+// aboutIn is ThreadView.About in a language.
+func aboutIn(l *language.Language, v *threading.ThreadView) string {
+	if v.Role.ID == 0 {
+		return v.Production.Title
+	}
+	return l.Say("about", "role", v.Role.Title, "production", v.Production.Title)
 }
 
 // addressNotice is mailed to an address that a member wants to add.
@@ -163,12 +169,10 @@ func (p *Pipeline) addressNotice(ctx context.Context, q store.AddressRequest, m 
 	if p.o.BaseURL == "" {
 		return store.Notice{}, errors.New("addresses can't be confirmed: http.base_url is not set")
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "Hello,\n\nthe member %s of %s wants to write from this e-mail address.\n\n", m.DisplayName(), p.o.Brand)
-	fmt.Fprintf(&b, "If that is you, open this page and confirm it:\n%s/address/%s\n\n", p.o.BaseURL, p.o.Store.Keyring().Token(seal.TokenAddress, q.ID))
-	fmt.Fprintf(&b, "The link works until %s. If you don't know what this is about,\ndo nothing: the address is not added, and you get no further message.\n",
-		q.ExpiresAt.In(m.Location()).Format("2 January 2006, 15:04 MST"))
-	return p.Compose(ctx, Notice{To: m, From: "postmaster", Subject: "Is this your e-mail address?", Text: b.String()})
+	l := p.o.Languages.Of(m.Language)
+	text := l.Say("address.text", "name", m.DisplayName(), "brand", p.o.Brand,
+		"url", p.o.BaseURL+"/address/"+p.o.Store.Keyring().Token(seal.TokenAddress, q.ID), "time", l.Time(q.ExpiresAt.In(m.Location())))
+	return p.Compose(ctx, Notice{To: m, From: "postmaster", Subject: l.Say("address.subject"), Text: text + "\n"})
 }
 
 // otherNames are the names of a thread's participants beside one; in a thread

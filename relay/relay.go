@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stagedoor/stagedoor/relay/automatic"
+	"github.com/stagedoor/stagedoor/relay/language"
 	"github.com/stagedoor/stagedoor/relay/sanitize"
 	"github.com/stagedoor/stagedoor/relay/senderauth"
 	"github.com/stagedoor/stagedoor/relay/spool"
@@ -28,10 +29,11 @@ import (
 // Options configure a Pipeline.
 type Options struct {
 	Store        *store.Store
-	Domain       string // every alias and contact address ends in it; lower-case A-labels
-	Brand        string // "Sam Casting via Backstage"
-	BaseURL      string // of the relay's links; may be empty
-	Operator     string // real address that postmaster@ and so on go to; empty: none
+	Domain       string              // every alias and contact address ends in it; lower-case A-labels
+	Brand        string              // "Sam Casting via Backstage"
+	Languages    *language.Catalogue // that members are written to in; nil: the built-in ones
+	BaseURL      string              // of the relay's links; may be empty
+	Operator     string              // real address that postmaster@ and so on go to; empty: none
 	TypedAddress sanitize.Typed
 	RemoteImages sanitize.RemoteImages // empty: they are kept
 	Unwanted     sanitize.Unwanted     // attached files that are refused
@@ -45,6 +47,9 @@ type Options struct {
 	// ExpireAfter is after how long without a message a conversation takes no
 	// more; zero: never.
 	ExpireAfter time.Duration
+	// NotifyAfter is how long the mail about a message waits, since its reader may
+	// see it elsewhere first.
+	NotifyAfter time.Duration
 	Groups      bool // To and Cc of one message share a thread
 	// FileOutOfOffice files vacation notices for whom they answer; else they are
 	// only noted.
@@ -68,6 +73,9 @@ func New(o Options) *Pipeline {
 	}
 	if o.TypedAddress == "" {
 		o.TypedAddress = sanitize.TypedAllow
+	}
+	if o.Languages == nil {
+		o.Languages = language.BuiltIn()
 	}
 	return &Pipeline{o: o}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagedoor/stagedoor/relay/sanitize"
 	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/mimetree"
 	"github.com/stagedoor/stagedoor/threading/seal"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
@@ -16,17 +17,6 @@ var (
 	errSettingsWord = refuse(550, 5, 6, 0, "This address only changes how often you are told of new messages. To change it, answer with one of these words on the only line: stop, daily or start; or with two, such as daily this, for one conversation. To answer a member, reply to their own message.")
 	errSettingsFrom = refuse(550, 5, 7, 1, "Please write from an address that is registered with your account: the settings of another account can't be changed.")
 )
-
-// settingsWords are what the only new line of a message to a settings address
-// may say.
-var settingsWords = map[string]threading.Alerts{
-	"stop": threading.AlertsNever, "unsubscribe": threading.AlertsNever,
-	"daily": threading.AlertsDaily,
-	"start": threading.AlertsImmediate,
-}
-
-// topicWords may follow them: then one conversation alone is meant.
-var topicWords = map[string]bool{"this": true, "conversation": true, "thread": true}
 
 // setting is what a member wants: of all threads, or of the one.
 type setting struct {
@@ -49,11 +39,11 @@ func (p *Pipeline) settingsByMail(ctx context.Context, in Inbound, t Target, h *
 	if err != nil {
 		return err
 	}
-	s, ok := settingOf(text)
+	s, ok := p.settingOf(text)
 	if !ok {
 		// Programs that follow List-Unsubscribe send its subject and a text of
 		// their own (RFC 2369 section 3.2).
-		s, ok = settingOf(h.get("Subject"))
+		s, ok = p.settingOf(mimetree.DecodeHeader(h.get("Subject")))
 	}
 	switch {
 	case !ok || s.topic && t.Topic == 0:
@@ -66,17 +56,31 @@ func (p *Pipeline) settingsByMail(ctx context.Context, in Inbound, t Target, h *
 	return p.setAlerts(ctx, writer, s.alerts)
 }
 
-// settingOf reads a line such as "stop" or "daily this".
-func settingOf(line string) (setting, bool) {
-	words := strings.Fields(strings.ToLower(strings.Trim(line, " \t\r\n\"'.!")))
-	switch {
-	case len(words) == 0, len(words) > 2, len(words) == 2 && !topicWords[words[1]]:
-		return setting{}, false
-	case words[0] == "usual":
-		return setting{threading.AlertsUsual, true}, len(words) == 2
+// settings are what the lists of words of package language mean.
+var settings = map[string]threading.Alerts{
+	"stop": threading.AlertsNever, "daily": threading.AlertsDaily, "start": threading.AlertsImmediate, "usual": threading.AlertsUsual,
+}
+
+// settingOf reads a line such as "stop", "daily this" or "diese täglich": one
+// word for the setting and perhaps one that means the conversation alone.
+func (p *Pipeline) settingOf(line string) (setting, bool) {
+	words := strings.Fields(strings.Trim(line, " \t\r\n\"'“”„.!"))
+	var s setting
+	known := false
+	for i, w := range words {
+		list := p.o.Languages.Means(w, "stop", "daily", "start", "usual", "this")
+		switch {
+		case i > 1 || list == "":
+			return s, false
+		case list == "this" && !s.topic:
+			s.topic = true
+		case list != "this" && !known:
+			s.alerts, known = settings[list], true
+		default:
+			return s, false
+		}
 	}
-	alerts, ok := settingsWords[words[0]]
-	return setting{alerts, len(words) == 2}, ok
+	return s, known
 }
 
 // setAlerts changes how a member is told of new messages.

@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -39,10 +38,10 @@ func (p *Pipeline) memberByName(ctx context.Context, name string) (threading.Mem
 }
 
 func (p *Pipeline) signInNotice(ctx context.Context, m threading.Member, id threading.ID) (store.Notice, error) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Hello %s,\n\nopen this page to sign in to your account:\n%s/signin/%s\n\n", m.DisplayName(), p.o.BaseURL, p.o.Store.Keyring().Token(seal.TokenSignIn, id))
-	fmt.Fprintf(&b, "The link works once, for %d minutes. If you did not ask for it, do nothing:\nnobody can sign in without it.\n", int(store.SignInLinkFor.Minutes()))
-	return p.Compose(ctx, Notice{To: m, From: "postmaster", Subject: "Sign in to " + p.o.Brand, Text: b.String()})
+	l := p.o.Languages.Of(m.Language)
+	text := l.Say("hello", "name", m.DisplayName()) + "\n\n" + l.Say("signin.text",
+		"url", p.o.BaseURL+"/signin/"+p.o.Store.Keyring().Token(seal.TokenSignIn, id), "n", int(store.SignInLinkFor.Minutes()))
+	return p.Compose(ctx, Notice{To: m, From: "postmaster", Subject: l.Say("signin.subject", "brand", p.o.Brand), Text: text + "\n"})
 }
 
 // DeviceLink makes a link that signs a member, who is signed in, in on another

@@ -51,6 +51,7 @@ type Member struct {
 	Alerts    Alerts
 	DigestAt  string // HH:MM in Timezone, for AlertsDaily
 	Timezone  string // IANA name
+	Language  string // BCP 47 tag of what is written to the member; empty: the installation's
 	CreatedAt time.Time
 	// FirstContact is which first messages the member takes.
 	FirstContact FirstContact

@@ -90,6 +90,8 @@ type Filing struct {
 	Pace Pace
 	// Automatic: no person wrote it. It makes nobody known to anybody.
 	Automatic bool
+	// NotifyAfter is how long notifications wait.
+	NotifyAfter time.Duration
 }
 
 // Mark is what the writer's copies of the message that a filing answers or

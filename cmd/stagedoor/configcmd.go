@@ -13,6 +13,7 @@ func newConfigCommand(s *site) *cobra.Command {
 		newConfigCheckCommand(s),
 		printing("example", "Print a configuration with every key and its default", config.Example),
 		printing("reference", "Print the documentation of all keys, in Markdown", config.Reference),
+		newConfigTemplateCommand(s),
 	)
 }
 
@@ -35,6 +36,9 @@ func newConfigCheckCommand(s *site) *cobra.Command {
 				return err
 			}
 			if err := cfg.CheckFiles(); err != nil {
+				return err
+			}
+			if _, err := loadTemplates(cfg); err != nil {
 				return err
 			}
 			for _, warning := range cfg.Warnings() {

@@ -114,8 +114,13 @@ func (d *daemon) wireQueue() error {
 	if err != nil {
 		return err
 	}
+	look, err := d.open.templates()
+	if err != nil {
+		return err
+	}
 	renderer := notify.New(notify.Options{
 		Store: d.open.Store, Domain: d.cfg.Domain, Brand: d.cfg.Brand, BaseURL: d.cfg.HTTP.BaseURL, SupportURL: d.cfg.SupportURL,
+		BrandColor: d.cfg.BrandColor, Templates: look, MaxAttachment: int64(d.cfg.Notify.MaxAttachment),
 	})
 	d.digester = notify.NewDigester(renderer, d.pipeline, nil, d.log)
 	d.queue, err = outbound.New(outbound.Options{
@@ -125,7 +130,7 @@ func (d *daemon) wireQueue() error {
 		Workers:   d.cfg.Outbound.Connections,
 		PerDomain: outbound.Bounds{Connections: d.cfg.Outbound.ConnectionsPerDomain, Rate: d.cfg.Outbound.RatePerDomain},
 		PerServer: outbound.Bounds{Connections: d.cfg.Outbound.SmarthostConnections, Rate: d.cfg.Outbound.SmarthostRate},
-		MaxAge:    time.Duration(d.cfg.Outbound.MaxAge), Paused: d.cfg.Outbound.Pause,
+		MaxAge:    time.Duration(d.cfg.Outbound.MaxAge), SkipRead: d.cfg.Notify.Grace > 0, Paused: d.cfg.Outbound.Pause,
 		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Observe: d.metrics.Delivery, ObserveTLS: d.metrics.OutboundTLS, CountTLS: d.cfg.Outbound.TLSReports, AddressFailed: d.pipeline.AddressFailed, Logger: d.log,
 	})
 	if err != nil {
@@ -220,7 +225,12 @@ func (d *daemon) wireDoors() error {
 	if p := stsPolicy(c); p != nil {
 		policy = p.Text()
 	}
+	look, err := d.open.templates()
+	if err != nil {
+		return err
+	}
 	d.web = web.New(web.Options{
+		Languages: look.Languages,
 		STSPolicy: policy, Challenge: d.certs.Challenge, Signer: func() *tls.Certificate { return d.certs.Issued(c.Hostname) },
 		Ready: d.open.Ping, Pipeline: d.pipeline, Store: d.open.Store, Login: signIn, Domain: c.Domain, Hostname: c.Hostname, TempDir: c.Storage.TempDir, MaxMessage: int64(c.SMTP.MaxMessageSize), LinkKey: linkKey, EmbedOrigins: c.HTTP.EmbedOrigins,
 		FormsPerMember: limits.FormsPerHour, FormsPerNetwork: limits.FormsPerIP, Ports: web.MailPorts{

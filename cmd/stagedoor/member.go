@@ -188,6 +188,21 @@ func checkTimezone(s string) error {
 	return nil
 }
 
+// checkLanguage checks --language.
+func (o *open) checkLanguage(tag string) error {
+	if tag == "" || tag == byDefault {
+		return nil
+	}
+	look, err := o.templates()
+	if err != nil {
+		return err
+	}
+	if !look.Languages.Known(tag) {
+		return usagef("--language %q: write default, or one of %s", tag, strings.Join(look.Languages.Tags(), ", "))
+	}
+	return nil
+}
+
 // checkAlerts checks --alerts.
 func checkAlerts(s string) error {
 	switch threading.Alerts(s) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ type memberJSON struct {
 	DigestAt    string           `json:"digest_at"`
 	Timezone    string           `json:"timezone"`
 	First       string           `json:"first_contact"`
+	Language    string           `json:"language"` // empty: the installation's
 	CreatedAt   *time.Time       `json:"created_at"`
 	Addresses   []addressJSON    `json:"addresses"`
 	Credentials []credentialJSON `json:"credentials,omitempty"`
@@ -114,6 +116,7 @@ func newMemberShowCommand(s *site) *cobra.Command {
 			row(w, "Alerts:", m.Alerts)
 			row(w, "First messages from:", map[threading.FirstContact]string{threading.FirstContactAnyone: "anyone", threading.FirstContactOwn: "anyone, about their own productions and roles"}[m.FirstContact])
 			row(w, "Digest at:", m.DigestAt+" "+m.Timezone)
+			row(w, "Language:", cmp.Or(m.Language, o.Config.Language+" (default)"))
 			for _, c := range credentials {
 				used := "never used"
 				if !c.LastUsedAt.IsZero() {
@@ -138,7 +141,7 @@ func (o *open) memberJSON(ctx context.Context, m threading.Member, reveal bool) 
 	}
 	entry := memberJSON{
 		Handle: m.Handle, Name: m.Name, Contact: m.Handle + "@" + o.Domain, Status: string(m.Status), Alerts: string(m.Alerts),
-		DigestAt: m.DigestAt, Timezone: m.Timezone, First: string(m.FirstContact), CreatedAt: orNull(m.CreatedAt), Addresses: []addressJSON{},
+		DigestAt: m.DigestAt, Timezone: m.Timezone, First: string(m.FirstContact), Language: m.Language, CreatedAt: orNull(m.CreatedAt), Addresses: []addressJSON{},
 	}
 	addresses, err := o.Addresses(ctx, m.ID)
 	if err != nil {

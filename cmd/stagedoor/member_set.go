@@ -15,10 +15,10 @@ import (
 
 // memberChange is what `member set` was asked to change.
 type memberChange struct {
-	name, alerts, digestAt, timezone, firstContact string
-	add, remove                                    []string
-	primary                                        string
-	password                                       bool
+	name, alerts, digestAt, timezone, firstContact, language string
+	add, remove                                              []string
+	primary                                                  string
+	password                                                 bool
 }
 
 func newMemberSetCommand(s *site) *cobra.Command {
@@ -37,10 +37,11 @@ func newMemberSetCommand(s *site) *cobra.Command {
 	f.StringVar(&c.digestAt, "digest-at", "", "HH:MM, when the daily digest goes")
 	f.StringVar(&c.timezone, "timezone", "", "IANA name, such as Europe/Berlin")
 	f.StringVar(&c.firstContact, "first-contact", "", "which first messages the member takes: from anyone, or only about their own productions and roles (own)")
+	f.StringVar(&c.language, "language", "", "that the member is written to in, such as en or de; default: the installation's")
 	f.BoolVar(&c.password, "password-stdin", false, "read the new password from standard input, one line")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		changed := 0
-		for _, name := range []string{"name", "add-address", "remove-address", "primary", "alerts", "digest-at", "timezone", "first-contact", "password-stdin"} {
+		for _, name := range []string{"name", "add-address", "remove-address", "primary", "alerts", "digest-at", "timezone", "first-contact", "language", "password-stdin"} {
 			if f.Changed(name) {
 				changed++
 			}
@@ -87,6 +88,9 @@ func (o *open) changeMember(ctx context.Context, handle string, c memberChange, 
 			return err
 		}
 	}
+	if err := o.checkLanguage(c.language); err != nil {
+		return err
+	}
 	password, err := readPassword(in, c.password)
 	if err != nil {
 		return err
@@ -123,11 +127,15 @@ func (c *memberChange) apply(m *threading.Member) (changed bool) {
 		{c.digestAt, func(s string) { m.DigestAt = s }},
 		{c.timezone, func(s string) { m.Timezone = s }},
 		{c.firstContact, func(s string) { m.FirstContact = threading.FirstContact(s) }},
+		{c.language, func(s string) { m.Language = s }},
 	} {
 		if v.value != "" {
 			v.set(v.value)
 			changed = true
 		}
+	}
+	if c.language == byDefault {
+		m.Language = ""
 	}
 	return changed
 }

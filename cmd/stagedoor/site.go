@@ -16,6 +16,7 @@ import (
 	"github.com/stagedoor/stagedoor/config"
 	"github.com/stagedoor/stagedoor/imapd/wire"
 	"github.com/stagedoor/stagedoor/relay"
+	"github.com/stagedoor/stagedoor/relay/notify"
 	"github.com/stagedoor/stagedoor/relay/outbound"
 	"github.com/stagedoor/stagedoor/relay/outbound/signing"
 	"github.com/stagedoor/stagedoor/relay/sanitize"
@@ -87,6 +88,7 @@ type open struct {
 	*store.Store
 	keys *seal.Keyring
 	log  *slog.Logger
+	look *notify.Templates // once they were read
 }
 
 // with opens the site's store for a command, and closes it after.
@@ -208,7 +210,13 @@ func (o *open) pipeline() (*relay.Pipeline, error) {
 	if err := os.MkdirAll(o.Storage.TempDir, 0o700); err != nil {
 		return nil, o.Problem("storage.temp_dir", "make the directory: %s", err)
 	}
+	look, err := o.templates()
+	if err != nil {
+		return nil, err
+	}
 	return relay.New(relay.Options{
+		Languages:       look.Languages,
+		NotifyAfter:     time.Duration(o.Notify.Grace),
 		Store:           o.Store,
 		Domain:          o.Domain,
 		Brand:           o.Brand,

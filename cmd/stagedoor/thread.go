@@ -144,8 +144,8 @@ func newThreadCloseCommand(s *site) *cobra.Command {
 	}
 }
 
-// alertsDefault is what commands call threading.AlertsUsual.
-const alertsDefault = "default"
+// byDefault is what commands call a setting that is not the member's own.
+const byDefault = "default"
 
 func newThreadAlertsCommand(s *site) *cobra.Command {
 	return &cobra.Command{
@@ -153,7 +153,7 @@ func newThreadAlertsCommand(s *site) *cobra.Command {
 		Args: takes("ID", "HANDLE", "SETTING"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			alerts := threading.AlertsUsual
-			if args[2] != alertsDefault {
+			if args[2] != byDefault {
 				if alerts = threading.Alerts(args[2]); !alerts.Known() {
 					return usagef("%q: write immediate, daily, never or default", args[2])
 				}

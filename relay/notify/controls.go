@@ -81,10 +81,32 @@ func (r *Renderer) unsubscribe(c control) []relay.Field {
 	}
 }
 
+// feedbackID tells which kind of mail a complaint is about (Gmail's Postmaster
+// Tools count by it). It names the kind and the relay, and no member.
+func (r *Renderer) feedbackID(kind string) relay.Field {
+	sender := strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return -1
+	}, r.o.Domain)
+	if len(sender) < 5 { // it has 5 to 15 characters
+		sender += "relay"
+	}
+	return relay.Field{Name: "Feedback-ID", Value: kind + ":::" + sender[:min(len(sender), 15)]}
+}
+
+// digestFields are those of a digest beside what every message has. It is bulk:
+// nothing should answer it (RFC 3834 section 2).
+func (r *Renderer) digestFields(c control) []relay.Field {
+	return append(r.unsubscribe(c), r.feedbackID("digest"), relay.Field{Name: "Precedence", Value: "bulk"})
+}
+
 // withControls is an item's header block with the fields that stop the alerts.
+// A person wrote it: it is neither bulk nor automatic.
 func (r *Renderer) withControls(item threading.Item, c control) []byte {
 	var b bytes.Buffer
-	for _, f := range r.unsubscribe(c) {
+	for _, f := range append(r.unsubscribe(c), r.feedbackID("notification")) {
 		b.WriteString(f.Name + ": " + f.Value + "\r\n")
 	}
 	b.Write(item.Header)

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stagedoor/stagedoor/relay"
+	"github.com/stagedoor/stagedoor/relay/language"
 	"github.com/stagedoor/stagedoor/relay/sanitize"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/mimetree"
@@ -23,11 +24,12 @@ import (
 const (
 	maxDigest  = 50        // threads that are shown; the rest is counted
 	maxExcerpt = 300       // octets of the newest message's text
+	maxPreview = 140       // octets of what stands beside the subject
 	peekBody   = 256 << 10 // octets of a message's body that an excerpt is looked for in
 )
 
-// digestThread is a thread as a digest shows it.
-type digestThread struct {
+// DigestThread is a thread as a digest shows it.
+type DigestThread struct {
 	With     string // the others, by name
 	About    string // "Ophelia in Hamlet"; may be empty
 	Subject  string
@@ -38,23 +40,16 @@ type digestThread struct {
 	others   []threading.Member
 }
 
-// digest is what a digest's templates show.
-type digest struct {
-	Name, Brand string
-	Threads     []digestThread
-	More        int // threads that are not shown
-	BaseURL     string
-	AlertsURL   string
-	SupportURL  string
-}
-
-// Title is the digest's subject.
-func (d *digest) Title() string {
-	n := len(d.Threads) + d.More
-	if n == 1 {
-		return "New from " + d.Threads[0].With + ": " + d.Threads[0].Subject
-	}
-	return fmt.Sprintf("%d conversations have new messages", n)
+// digestView is what a digest's templates see.
+type digestView struct {
+	Look
+	Name    string // of the reader
+	Title   string
+	Preview string // what mail programs show beside the subject
+	Threads []DigestThread
+	More    int  // threads that are not shown
+	Count   int  // of all threads
+	Single  bool // a reply answers the one thread
 }
 
 // digestOf makes a member's digest of what came from since until before until.
@@ -65,9 +60,9 @@ func (r *Renderer) digestOf(ctx context.Context, m threading.Member, since, unti
 		return n, false, err
 	}
 	c := r.control(m.ID)
-	d := &digest{Name: m.DisplayName(), Brand: r.o.Brand, BaseURL: r.o.BaseURL, AlertsURL: r.alertsURL(c), SupportURL: r.o.SupportURL}
+	d := digestView{Look: r.lookFor(m, c), Name: m.DisplayName()}
 	for _, u := range unread {
-		t, err := r.digestThread(ctx, m, u)
+		t, err := r.digestThread(ctx, m, u, d.says)
 		if errors.Is(err, store.ErrNotFound) { // expunged meanwhile
 			total--
 			continue
@@ -81,13 +76,19 @@ func (r *Renderer) digestOf(ctx context.Context, m threading.Member, since, unti
 		return n, false, nil
 	}
 	d.More = max(0, total-len(d.Threads))
-	n.To, n.From, n.Subject, n.Excerpts = m, c.local(), d.Title(), true
-	n.Fields = r.unsubscribe(c)
-	if len(d.Threads) == 1 && d.More == 0 {
-		n.ReplyTo = d.Threads[0].Alias
+	d.Count = len(d.Threads) + d.More
+	first := d.Threads[0]
+	d.Preview = shorten(first.With+": "+first.Excerpt, maxPreview)
+	n.To, n.From, n.Excerpts, n.Fields = m, c.local(), true, r.digestFields(c)
+	d.Title = d.says.Say("digest.title", "n", d.Count)
+	n.Subject = d.Title
+	if d.Count == 1 {
+		// A reply takes its subject from here, and the other reads that.
+		d.Single, d.Title, n.Subject, n.ReplyTo = true, d.says.Say("digest.title_one", "name", first.With), first.Subject, first.Alias
 	}
-	if n.Text, err = d.text(); err == nil {
-		n.HTML, err = d.html()
+	if n.Text, err = r.o.Templates.execute("digest.txt", d); err == nil {
+		n.Text = strings.TrimRight(n.Text, "\n") + "\n"
+		n.HTML, err = r.o.Templates.execute("digest.html", d)
 	}
 	if err != nil {
 		return n, false, fmt.Errorf("write the digest: %w", err)
@@ -95,8 +96,8 @@ func (r *Renderer) digestOf(ctx context.Context, m threading.Member, since, unti
 	return n, true, nil
 }
 
-func (r *Renderer) digestThread(ctx context.Context, m threading.Member, u store.UnreadThread) (digestThread, error) {
-	t := digestThread{Messages: u.Messages}
+func (r *Renderer) digestThread(ctx context.Context, m threading.Member, u store.UnreadThread, says *language.Language) (DigestThread, error) {
+	t := DigestThread{Messages: u.Messages}
 	item, err := r.o.Store.Item(ctx, m.ID, u.Newest)
 	if err != nil {
 		return t, err
@@ -111,7 +112,10 @@ func (r *Renderer) digestThread(ctx context.Context, m threading.Member, u store
 			names, t.others = append(names, p.DisplayName()), append(t.others, p)
 		}
 	}
-	t.With, t.About, t.Subject = strings.Join(names, ", "), v.About(), v.Thread.Subject
+	t.With, t.About, t.Subject = strings.Join(names, ", "), v.Production.Title, v.Thread.Subject
+	if v.Role.ID != 0 {
+		t.About = says.Say("about", "role", v.Role.Title, "production", v.Production.Title)
+	}
 	if t.With == "" {
 		t.With = m.DisplayName()
 	}

@@ -167,7 +167,7 @@ func TestDigest(t *testing.T) {
 	}
 	n.write("sam", "tess", "Third", "Again.")
 	got = n.digests(24 * time.Hour)
-	if len(got) != 2 || headerOf(got[1], "Subject") != "New from Sam: Third" || !strings.HasPrefix(headerOf(got[1], "Reply-To"), "<t-") {
+	if len(got) != 2 || headerOf(got[1], "Subject") != "Third" || !strings.Contains(shownIn(t, got[1], "text/html"), "<h1 class=\"sd-ink\" style=\"margin:0 0 16px;font-size:22px;line-height:1.3;color:#1d1d1f\">New from Sam</h1>") || !strings.HasPrefix(headerOf(got[1], "Reply-To"), "<t-") {
 		t.Fatalf("%d digests; the last:\n%s", len(got), got[len(got)-1])
 	}
 }
@@ -195,7 +195,7 @@ func TestDigestLeavesOutWhatWasSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := n.digests(2 * time.Hour)
-	if len(got) != 1 || headerOf(got[0], "Subject") != "New from Sam: Kept" {
+	if len(got) != 1 || headerOf(got[0], "Subject") != "Kept" {
 		t.Errorf("%d digests:\n%s", len(got), strings.Join(got, "\n"))
 	}
 }
@@ -264,6 +264,9 @@ func TestSettingsByMail(t *testing.T) {
 			"stop":                  {c, tessReal, true, "Re: digest", "Stop.\n\nOn Monday Backstage wrote:\n> start\n", threading.AlertsNever},
 			"start":                 {c, tessReal, true, "", "START\n", threading.AlertsImmediate},
 			"daily":                 {c, tessReal, true, "", "\n\ndaily\n", threading.AlertsDaily},
+			"in German":             {c, tessReal, true, "", "Täglich.\n", threading.AlertsDaily},
+			"stop, in German":       {c, tessReal, true, "", "Stopp!\n\n> Stopp\n", threading.AlertsNever},
+			"a program's, encoded":  {c, tessReal, true, "=?utf-8?q?t=C3=A4glich?=", "Auto.\n", threading.AlertsDaily},
 			"a program's":           {c, tessReal, true, "stop", "This message was made by a program.\n", threading.AlertsNever},
 			"a real answer":         {c, tessReal, true, "Re: digest", "Dear Sam, yes!\n", ""},
 			"two words":             {c, tessReal, true, "Re: digest", "stop it\n", ""},
@@ -313,6 +316,10 @@ func TestSettingsOfAConversationByMail(t *testing.T) {
 		{"Start this conversation", threading.AlertsDaily, false},
 		{"Start conversation.", threading.AlertsImmediate, true},
 		{"stop this", threading.AlertsNever, true},
+		{"diese täglich", threading.AlertsDaily, true},
+		{"stop this", threading.AlertsNever, true},
+		{"this this", threading.AlertsNever, false},
+		{"stop daily", threading.AlertsNever, false},
 		{"usual", threading.AlertsNever, false},
 		{"usual this", threading.AlertsUsual, true},
 		{"hourly this", threading.AlertsUsual, false},

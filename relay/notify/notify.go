@@ -6,8 +6,8 @@
 // mailbox. From is a reply alias and To the member's own contact address
 // there, so that nothing needs hiding any more; both stay as they are. What
 // changes is the first text and the first HTML part, which get the footer, and
-// the transfer encoding of these parts. Every other octet is copied. Nothing
-// is stored: who reads the mailbox by IMAP sees no footer.
+// the transfer encoding of these parts; attachments that are too large for mail
+// are named in their place. Every other octet is copied. Nothing is stored: who reads the mailbox by IMAP sees no footer.
 //
 // A message is streamed from the store; of a part no more than its header is
 // held. The package keeps no state and no goroutine, and touches no disk.
@@ -28,26 +28,39 @@ import (
 // Options configure a Renderer.
 type Options struct {
 	Store      *store.Store
-	Domain     string // of the relay's addresses
-	Brand      string // "Backstage"
-	BaseURL    string // where a member can read the conversation in a browser; may be empty
-	SupportURL string // a page that helps; may be empty
+	Domain     string     // of the relay's addresses
+	Brand      string     // "Backstage"
+	BaseURL    string     // where a member can read the conversation in a browser; may be empty
+	SupportURL string     // a page that helps; may be empty
+	BrandColor string     // "#7a1f2b"; empty: DefaultColor
+	Templates  *Templates // nil: the built-in ones
+	// MaxAttachment is how many octets an attachment has that is mailed; a larger
+	// one is named instead. 0: no bound.
+	MaxAttachment int64
 }
 
 // Renderer writes notifications. It is safe for concurrent use.
-type Renderer struct{ o Options }
+type Renderer struct {
+	o    Options
+	look Look
+}
 
 // New returns a Renderer.
-func New(o Options) *Renderer { return &Renderer{o} }
+func New(o Options) *Renderer {
+	if o.Templates == nil {
+		o.Templates = builtIn()
+	}
+	return &Renderer{o, newLook(o)}
+}
 
 // smallBody is read in one piece, since most are: the rest of the work is then
 // done in memory.
 const smallBody = 256 << 10
 
-// Render writes the item as mail, header and body, to w. Lines end as they do
-// in the store. An error is the store's or w's; a part that can't be decoded
-// is copied without a footer.
-func (r *Renderer) Render(ctx context.Context, w io.Writer, item threading.Item) error {
+// Render writes a member's item as mail, header and body, to w. Lines end as
+// they do in the store. An error is the store's or w's; a part that can't be
+// decoded is copied without a footer.
+func (r *Renderer) Render(ctx context.Context, w io.Writer, m threading.Member, item threading.Item) error {
 	content, err := r.o.Store.Content(ctx, item.BodyID, false)
 	if err != nil {
 		return fmt.Errorf("read the message's structure: %w", err)
@@ -60,9 +73,9 @@ func (r *Renderer) Render(ctx context.Context, w io.Writer, item threading.Item)
 	if err != nil {
 		return fmt.Errorf("read the message's structure: %w", err)
 	}
-	f, c := r.footerOf(item.Header), r.controlOf(item)
-	f.alertsURL = r.alertsURL(c)
-	return render(w, r.withControls(item, c), item.BodySize, root, open, f)
+	c := r.controlOf(item)
+	f := r.footerOf(item.Header, r.lookFor(m, c))
+	return render(w, r.withControls(item, c), item.BodySize, root, open, f, r.o.MaxAttachment)
 }
 
 // opener opens n octets of a body from off; n < 0: to the end.
@@ -103,14 +116,23 @@ func inMemory(data []byte) opener {
 	}
 }
 
-// render copies the message and changes the parts that get a footer.
-func render(w io.Writer, header []byte, size int64, root *mimetree.Part, open opener, f footer) error {
-	edits, err := plan(root, open, f)
+// render copies the message and changes the parts that get a footer, or are
+// larger than an attachment may be.
+func render(w io.Writer, header []byte, size int64, root *mimetree.Part, open opener, f footer, maxAttachment int64) error {
+	left := tooLarge(root, maxAttachment)
+	for _, s := range left {
+		f.view.LeftOut = append(f.view.LeftOut, s.file)
+	}
+	edits, err := plan(root, open, f, left)
 	if err != nil {
 		return err
 	}
 	if len(edits) == 1 && edits[0].part == root {
-		header = reencoded(header)
+		if s := edits[0].stub; s != nil {
+			header = withContent(header, s.fields())
+		} else {
+			header = reencoded(header)
+		}
 	}
 	if _, err := w.Write(header); err != nil {
 		return err
@@ -120,12 +142,12 @@ func render(w io.Writer, header []byte, size int64, root *mimetree.Part, open op
 		if err := copyRange(w, open, at, e.part.HeaderStart-at); err != nil {
 			return err
 		}
-		if e.part != root {
-			if err := copyHeader(w, open, e.part); err != nil {
-				return err
-			}
+		if e.stub != nil {
+			err = e.stub.replace(w, f.view.Look, e.part == root)
+		} else {
+			err = e.replace(w, open, e.part == root)
 		}
-		if err := e.write(w, open); err != nil {
+		if err != nil {
 			return err
 		}
 		at = e.part.BodyEnd

@@ -21,6 +21,9 @@ var update = flag.Bool("update", false, "write the golden files")
 
 var testRenderer = New(Options{Brand: "Backstage", BaseURL: "https://msg.example.com", SupportURL: "https://example.com/help?a=1&b=2"})
 
+// english is what the renderer's readers of English see.
+func english(r *Renderer) Look { return r.look.in(r.o.Templates.Languages.Of("en")) }
+
 // split is a stored message as header block and body, with CRLF.
 func split(raw []byte) (header, body []byte) {
 	raw = bytes.ReplaceAll(raw, []byte("\n"), []byte("\r\n"))
@@ -39,7 +42,7 @@ func renderBytes(t testing.TB, r *Renderer, header, body []byte) []byte {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := render(&out, header, int64(len(body)), root, inMemory(body), r.footerOf(header)); err != nil {
+	if err := render(&out, header, int64(len(body)), root, inMemory(body), r.footerOf(header, english(r)), r.o.MaxAttachment); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -150,16 +153,18 @@ func sameButFooter(t *testing.T, before, after []part) {
 }
 
 func TestFooterSaysOnlyWhatIsSet(t *testing.T) {
-	f := New(Options{Brand: "Backstage"}).footerOf([]byte("From: <t-x@msg.example.com>\r\n\r\n"))
+	r := New(Options{Brand: "Backstage"})
+	f := r.footerOf([]byte("From: <t-x@msg.example.com>\r\n\r\n"), english(r))
 	want := "-- \r\nBackstage\r\n" +
 		"To answer the sender, just reply to this message. Your own address stays private.\r\n" +
 		"All messages are in your Backstage mailbox, which any mail client opens.\r\n"
-	if f.text() != want {
-		t.Errorf("%q", f.text())
+	if text, err := f.text(); err != nil || text != want {
+		t.Errorf("%q, %v", text, err)
 	}
-	for _, s := range []string{"About", "Help", "href"} {
-		if strings.Contains(f.html(), s) {
-			t.Errorf("the HTML footer has %q: %s", s, f.html())
+	html, err := f.html()
+	for _, s := range []string{"About", "Help", "href", "Too large"} {
+		if err != nil || strings.Contains(html, s) {
+			t.Errorf("the HTML footer has %q: %s, %v", s, html, err)
 		}
 	}
 }
@@ -182,7 +187,7 @@ func TestLargeMessage(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	var n counter
-	if err := render(&n, []byte(head), int64(len(body)), root, inMemory(body), testRenderer.footerOf([]byte(head))); err != nil {
+	if err := render(&n, []byte(head), int64(len(body)), root, inMemory(body), testRenderer.footerOf([]byte(head), english(testRenderer)), 0); err != nil {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
@@ -210,11 +215,11 @@ func TestReaderFails(t *testing.T) {
 	}
 	lost := errors.New("lost")
 	failing := func(int64, int64) (io.ReadCloser, error) { return nil, lost }
-	if err := render(io.Discard, header, int64(len(body)), root, failing, footer{}); !errors.Is(err, lost) {
+	if err := render(io.Discard, header, int64(len(body)), root, failing, testRenderer.footerOf(header, english(testRenderer)), 0); !errors.Is(err, lost) {
 		t.Errorf("%v", err)
 	}
 	// A structure that belongs to another body must not read beyond this one.
-	if err := render(io.Discard, header, 2, root, inMemory(body[:2]), footer{}); err == nil {
+	if err := render(io.Discard, header, 2, root, inMemory(body[:2]), testRenderer.footerOf(header, english(testRenderer)), 0); err == nil {
 		t.Error("no error")
 	}
 }
@@ -256,7 +261,7 @@ func BenchmarkRender(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if err := render(io.Discard, header, int64(len(body)), root, inMemory(body), testRenderer.footerOf(header)); err != nil {
+				if err := render(io.Discard, header, int64(len(body)), root, inMemory(body), testRenderer.footerOf(header, english(testRenderer)), 0); err != nil {
 					b.Fatal(err)
 				}
 			}

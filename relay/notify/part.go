@@ -14,34 +14,43 @@ import (
 // maxPartHeader bounds the header of a part that is changed, in octets.
 const maxPartHeader = 64 << 10
 
-// edit is a part that gets text put into it.
+// edit is a part that changes: it gets text put into it, or a stub stands in
+// for it.
 type edit struct {
 	part *mimetree.Part
 	at   int64 // where, in octets of the decoded part
 	text string
+	stub *stub
 }
 
-// plan chooses the parts that get the footer: the first text and the first
+// plan chooses the parts that change: what is left out, in order, and those that
+// get the footer: the first text and the first
 // HTML that a reader sees as the message. A message without either (only
 // attachments) gets none: a part of its own would turn a picture into a
 // picture and a stray text.
-func plan(root *mimetree.Part, open opener, f footer) ([]edit, error) {
+func plan(root *mimetree.Part, open opener, f footer, left []stub) ([]edit, error) {
 	var edits []edit
 	var plain, html bool
 	err := walk(root, func(p *mimetree.Part) error {
+		if len(left) > 0 && left[0].part == p {
+			edits = append(edits, edit{part: p, stub: &left[0]})
+			left = left[1:]
+			return nil
+		}
 		isPlain, isHTML := strings.EqualFold(p.Subtype, "plain"), strings.EqualFold(p.Subtype, "html")
 		if !strings.EqualFold(p.Type, "text") || isAttachment(p) || isPlain && plain || isHTML && html || !isPlain && !isHTML {
 			return nil
 		}
-		e, says := edit{part: p}, f
-		switch charset(p) {
-		case wide:
+		e := edit{part: p}
+		chars := charset(p)
+		if chars == wide {
 			return nil
-		case narrow:
-			says = f.narrow()
 		}
-		ok, err := e.place(open, isHTML, says)
+		ok, err := e.place(open, isHTML)
 		if err != nil || !ok {
+			return err
+		}
+		if err := e.say(f, isHTML, chars); err != nil {
 			return err
 		}
 		plain, html = plain || isPlain, html || isHTML
@@ -94,9 +103,26 @@ func charset(p *mimetree.Part) width {
 	return narrow
 }
 
-// place finds where in the decoded part the text goes, and reports whether the
-// part can be decoded at all.
-func (e *edit) place(open opener, html bool, f footer) (bool, error) {
+// say puts the footer in.
+func (e *edit) say(f footer, html bool, chars width) error {
+	makeText, fit := f.text, narrowText
+	if html {
+		makeText, fit = f.html, narrowHTML
+	}
+	s, err := makeText()
+	if err != nil {
+		return err
+	}
+	if chars == narrow {
+		s = fit(s)
+	}
+	e.text += s
+	return nil
+}
+
+// place finds where in the decoded part the footer goes, and reports whether
+// the part can be decoded at all.
+func (e *edit) place(open opener, html bool) (bool, error) {
 	b, err := open(e.part.BodyStart, e.part.BodyEnd-e.part.BodyStart)
 	if err != nil {
 		return false, err
@@ -110,16 +136,12 @@ func (e *edit) place(open opener, html bool, f footer) (bool, error) {
 	if _, err := io.CopyBuffer(&s, onlyReader{d}, make([]byte, 16<<10)); err != nil {
 		return false, nil
 	}
+	e.at = s.n
 	switch {
 	case html && s.found:
-		e.at, e.text = s.bodyEnd, f.html()
-	case html:
-		e.at, e.text = s.n, f.html()
-	default:
-		e.at, e.text = s.n, f.text()
-		if s.n > 0 && s.last != '\n' {
-			e.text = "\r\n" + e.text
-		}
+		e.at = s.bodyEnd
+	case !html && s.n > 0 && s.last != '\n':
+		e.text = "\r\n"
 	}
 	return true, nil
 }
@@ -169,6 +191,16 @@ func (s *scanner) Write(p []byte) (int, error) {
 	s.n += int64(len(p))
 	s.last = p[len(p)-1]
 	return len(p), nil
+}
+
+// replace writes the part anew; the root's header stands already.
+func (e *edit) replace(w io.Writer, open opener, root bool) error {
+	if !root {
+		if err := copyHeader(w, open, e.part); err != nil {
+			return err
+		}
+	}
+	return e.write(w, open)
 }
 
 // write writes the part's new body, as quoted-printable: short lines whatever

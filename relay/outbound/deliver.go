@@ -98,7 +98,11 @@ func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failu
 // wanted reports whether the member still wants mail about the row's message.
 func (q *Queue) wanted(ctx context.Context, row store.Delivery) (bool, error) {
 	alerts, err := q.o.Store.AlertsFor(ctx, row.MemberID, row.ThreadID)
-	return alerts != threading.AlertsNever, err
+	if err != nil || alerts == threading.AlertsNever || !q.o.SkipRead {
+		return alerts != threading.AlertsNever, err
+	}
+	read, err := q.o.Store.Read(ctx, row.MemberID, row.ItemID)
+	return !read, err
 }
 
 // quoteLocal writes a local part as RFC 5321 section 4.1.2 wants it.
@@ -230,7 +234,7 @@ func (q *Queue) write(ctx context.Context, w io.Writer, p parcel) error {
 		if err != nil {
 			return fmt.Errorf("read the item: %w", err)
 		}
-		return q.o.Renderer.Render(ctx, w, item)
+		return q.o.Renderer.Render(ctx, w, p.member, item)
 	}
 	if _, err := w.Write(p.row.Header); err != nil {
 		return err

@@ -6,8 +6,8 @@
 //
 // A row leaves the queue when a server has said 250, when it was refused for
 // good (it is then recorded), when it has waited longer than MaxAge (recorded
-// too), or when it is not wanted any more: its member is suspended or gone, or
-// has turned alerts off. Everything else is tried again, after a minute at
+// too), or when it is not wanted any more: its member is suspended or gone,
+// has turned alerts off, or has read the message (SkipRead). Everything else is tried again, after a minute at
 // first and after twice as long each time, up to four hours, with jitter. The
 // message itself is in its mailbox whatever becomes of its notification.
 //
@@ -88,6 +88,9 @@ type Options struct {
 	Lease      time.Duration // after a crash, a row comes back after so long; renewed meanwhile; 0: 2 minutes
 	Grace      time.Duration // that deliveries under way get when Run is told to stop; 0: 8 seconds
 	Paused     bool          // nothing is sent until Pause(false)
+
+	// SkipRead drops notifications of what their members have read meanwhile.
+	SkipRead bool
 
 	// Observe is told how each try went: "delivered", "deferred" (it is tried
 	// again), "refused" (for good) or "expired" (given up), and "delayed" once of a

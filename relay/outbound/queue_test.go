@@ -194,6 +194,13 @@ func TestNotWanted(t *testing.T) {
 			m.Alerts = threading.AlertsNever
 			return s.UpdateMember(t.Context(), m)
 		},
+		"the thread never": func(s *site, m threading.Member) error {
+			rows, err := s.Queue(t.Context(), 1)
+			if err == nil {
+				err = s.SetThreadAlerts(t.Context(), m.ID, rows[0].ThreadID, threading.AlertsNever)
+			}
+			return err
+		},
 		"removed": func(s *site, m threading.Member) error { return s.RemoveMember(t.Context(), m.ID) },
 	} {
 		s := newSite(t)

@@ -49,6 +49,7 @@ type accountPage struct {
 
 	Choices             []alertsChoice
 	Zones               []string
+	Languages           []languageChoice
 	Threads             []threadRow
 	Before, Older       string // token of the thread that Threads go on after; of the last, if there may be more
 	Addresses           []threading.Address
@@ -93,7 +94,7 @@ func (s *Server) fill(ctx context.Context, path string, v visitor, p *accountPag
 	}
 	switch path {
 	case atSettings:
-		p.Choices, p.Zones = choices(p.Member.Alerts), zones
+		p.Choices, p.Zones, p.Languages = choices(p.Member.Alerts), zones, s.languages(p.Member)
 	case atAddresses:
 		p.Addresses, err = s.o.Store.Addresses(ctx, v.ID)
 	case atPasswords:

@@ -184,13 +184,13 @@ func TestAccountSettings(t *testing.T) {
 	b := newBrowser(t)
 	ctx := context.Background()
 	b.signInTess()
-	good := url.Values{"alerts": {"daily"}, "digest_at": {"07:30"}, "timezone": {"Europe/Berlin"}}
+	good := url.Values{"alerts": {"daily"}, "digest_at": {"07:30"}, "timezone": {"Europe/Berlin"}, "language": {"de"}}
 	wants(t, b.open("/account/alerts", good, 200), "Your choice has been saved.", `value="daily" checked`, `value="07:30"`)
 	if m := b.tess(); m.Alerts != threading.AlertsDaily || m.DigestAt != "07:30" || m.Timezone != "Europe/Berlin" {
 		t.Errorf("%+v", m)
 	}
-	for field, value := range map[string]string{"alerts": "hourly", "digest_at": "7", "timezone": "Mars/Olympus"} {
-		bad := url.Values{"alerts": good["alerts"], "digest_at": good["digest_at"], "timezone": good["timezone"]}
+	for field, value := range map[string]string{"alerts": "hourly", "digest_at": "7", "timezone": "Mars/Olympus", "language": "xx"} {
+		bad := url.Values{"alerts": good["alerts"], "digest_at": good["digest_at"], "timezone": good["timezone"], "language": good["language"]}
 		bad.Set(field, value)
 		wants(t, b.open("/account/alerts", bad, http.StatusUnprocessableEntity), `role="alert"`)
 	}

@@ -56,6 +56,11 @@ func (s *Server) accountAlerts(ctx context.Context, w http.ResponseWriter, r *ht
 	if err := threading.CheckDigestAt(m.DigestAt); err != nil {
 		wrong = problem{Field: "digest_at", Text: "The hour " + err.Error() + "."}
 	}
+	if tag := r.PostFormValue("language"); s.o.Languages.Known(tag) {
+		m.Language = tag
+	} else if tag != "" {
+		wrong = problem{Field: "language", Text: "That is none of the languages."}
+	}
 	if !known {
 		wrong = problem{Field: "alerts", Text: "Please choose one of the three."}
 	}
@@ -84,4 +89,21 @@ func (s *Server) firstContact(ctx context.Context, w http.ResponseWriter, r *htt
 		return
 	}
 	s.changed(w, r, atSettings, "alerts")
+}
+
+// languageChoice is a language that a member can be written to in.
+type languageChoice struct {
+	Tag, Name string
+	Current   bool
+}
+
+// languages are those that a member can choose; the current one is what is
+// written to them in now.
+func (s *Server) languages(m threading.Member) []languageChoice {
+	var list []languageChoice
+	current := s.o.Languages.Of(m.Language).Tag()
+	for _, tag := range s.o.Languages.Tags() {
+		list = append(list, languageChoice{tag, s.o.Languages.Of(tag).Name(), tag == current})
+	}
+	return list
 }

@@ -38,6 +38,7 @@ import (
 	"time"
 
 	"github.com/stagedoor/stagedoor/relay"
+	"github.com/stagedoor/stagedoor/relay/language"
 	"github.com/stagedoor/stagedoor/threading/login"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
@@ -80,12 +81,13 @@ type Options struct {
 	FormsPerMember, FormsPerNetwork int
 	// EmbedOrigins may show the contact form within their pages.
 	EmbedOrigins []string
-	Now          func() time.Time // nil: time.Now
-	Brand        string           // on each page
-	BaseURL      string           // of the links in mail; may be empty
-	SupportURL   string           // may be empty
-	SafetyURL    string           // how to recognise scams; may be empty
-	Logger       *slog.Logger     // nil: none
+	Languages    *language.Catalogue // that members can choose; nil: the built-in ones
+	Now          func() time.Time    // nil: time.Now
+	Brand        string              // on each page
+	BaseURL      string              // of the links in mail; may be empty
+	SupportURL   string              // may be empty
+	SafetyURL    string              // how to recognise scams; may be empty
+	Logger       *slog.Logger        // nil: none
 }
 
 // Server is the HTTP door. It is safe for concurrent use.
@@ -114,6 +116,9 @@ type Server struct {
 func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Languages == nil {
+		o.Languages = language.BuiltIn()
 	}
 	s := &Server{o: o, log: o.Logger, jobs: make(chan struct{}, maxLater), exporting: make(chan struct{}, maxExports)}
 	if u, err := url.Parse(o.BaseURL); err == nil {

@@ -39,6 +39,16 @@ func (s *Store) ThreadAlerts(ctx context.Context, member, thread threading.ID) (
 	return alerts, nil
 }
 
+// Told reports whether a member is told of any thread at all.
+func (s *Store) Told(ctx context.Context, member threading.ID) (bool, error) {
+	var told bool
+	err := s.row(ctx, "SELECT m.alerts <> ? OR EXISTS (SELECT 1 FROM thread_alerts a WHERE a.member_id = m.id AND a.alerts <> '') FROM members m WHERE m.id = ?", []any{threading.AlertsNever, member}, &told)
+	if err != nil {
+		err = fmt.Errorf("read the alerts: %w", err)
+	}
+	return told, err
+}
+
 // SetThreadAlerts changes how one of a thread's participants is told of it;
 // threading.AlertsUsual: as of all threads. ErrNotFound if the member takes no
 // part in it.
@@ -102,6 +112,16 @@ func (s *Store) SetAlerts(ctx context.Context, id threading.ID, alerts threading
 func (t *tx) endThreadAlerts(member threading.ID, now time.Time) error {
 	_, err := t.exec("UPDATE thread_alerts SET alerts = ?, from_id = ? WHERE member_id = ? AND alerts <> ?", threading.AlertsUsual, threading.IDAt(now), member, threading.AlertsUsual)
 	return err
+}
+
+// Read reports whether a member has seen an item in a mail client, or deleted it.
+func (s *Store) Read(ctx context.Context, member, item threading.ID) (bool, error) {
+	var read bool
+	err := s.row(ctx, "SELECT NOT EXISTS (SELECT 1 FROM entries WHERE member_id = ? AND item_id = ? AND flags & ? = 0)", []any{member, item, threading.FlagSeen}, &read)
+	if err != nil {
+		err = fmt.Errorf("look whether a message was read: %w", err)
+	}
+	return read, err
 }
 
 // digestPlan is what decides when a member's next digest is due.

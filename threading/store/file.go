@@ -188,7 +188,7 @@ func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 	}
 	t.queued = true
 	_, err = t.exec("INSERT INTO queue (id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error) VALUES (?, ?, ?, ?, ?, NULL, ?, 0, ?, ?, 0, '')",
-		f.queue[i], QueueNotification, c.MemberID, f.items[i], thread, f.body.id, millis(f.Message.FiledAt), millis(f.Message.FiledAt))
+		f.queue[i], QueueNotification, c.MemberID, f.items[i], thread, f.body.id, millis(f.Message.FiledAt), millis(f.Message.FiledAt.Add(f.NotifyAfter)))
 	if err != nil {
 		return fmt.Errorf("queue the notification: %w", err)
 	}

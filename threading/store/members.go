@@ -10,12 +10,12 @@ import (
 	"github.com/stagedoor/stagedoor/threading"
 )
 
-const memberColumns = "m.id, COALESCE(m.handle, ''), m.name, m.status, m.alerts, m.digest_at, m.timezone, m.created_at, m.first_contact"
+const memberColumns = "m.id, COALESCE(m.handle, ''), m.name, m.status, m.alerts, m.digest_at, m.timezone, m.created_at, m.first_contact, m.language"
 
 func scanMember(r scanner, more ...any) (threading.Member, error) {
 	var m threading.Member
 	var created int64
-	err := r.Scan(append([]any{&m.ID, &m.Handle, &m.Name, &m.Status, &m.Alerts, &m.DigestAt, &m.Timezone, &created, &m.FirstContact}, more...)...)
+	err := r.Scan(append([]any{&m.ID, &m.Handle, &m.Name, &m.Status, &m.Alerts, &m.DigestAt, &m.Timezone, &created, &m.FirstContact, &m.Language}, more...)...)
 	m.CreatedAt = fromMillis(created)
 	return m, err
 }
@@ -62,8 +62,8 @@ func (s *Store) AddMember(ctx context.Context, m threading.Member, addresses []s
 		if err := t.looksLike(m.Handle, skeleton); err != nil {
 			return err
 		}
-		_, err := t.exec("INSERT INTO members (id, handle, name, status, alerts, digest_at, timezone, created_at, digest_due, digest_since, first_contact, skeleton) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			m.ID, m.Handle, m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, millis(m.CreatedAt), digestDue(m.NextDigest(m.CreatedAt, time.Time{})), millis(m.CreatedAt), m.FirstContact, skeleton)
+		_, err := t.exec("INSERT INTO members (id, handle, name, status, alerts, digest_at, timezone, created_at, digest_due, digest_since, first_contact, skeleton, language) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			m.ID, m.Handle, m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, millis(m.CreatedAt), digestDue(m.NextDigest(m.CreatedAt, time.Time{})), millis(m.CreatedAt), m.FirstContact, skeleton, m.Language)
 		if isUnique(err) {
 			return fmt.Errorf("the handle %s is taken: %w", m.Handle, ErrExists)
 		} else if err != nil {
@@ -144,8 +144,8 @@ func (s *Store) Members(ctx context.Context, after string, limit int) ([]threadi
 	return list, nil
 }
 
-// UpdateMember writes Name, Status, Alerts, DigestAt, Timezone and FirstContact.
-// ErrNotFound.
+// UpdateMember writes Name, Status, Alerts, DigestAt, Timezone, FirstContact and
+// Language. ErrNotFound.
 func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
 	if err := threading.CheckName(m.Name); err != nil {
 		return fmt.Errorf("the name %w", err)
@@ -156,8 +156,8 @@ func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
 		if err != nil {
 			return err
 		}
-		if err := changed(t.exec("UPDATE members SET name = ?, status = ?, alerts = ?, digest_at = ?, timezone = ?, first_contact = ? WHERE id = ? AND handle IS NOT NULL",
-			m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, cmp.Or(m.FirstContact, threading.FirstContactAnyone), m.ID)); err != nil {
+		if err := changed(t.exec("UPDATE members SET name = ?, status = ?, alerts = ?, digest_at = ?, timezone = ?, first_contact = ?, language = ? WHERE id = ? AND handle IS NOT NULL",
+			m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, cmp.Or(m.FirstContact, threading.FirstContactAnyone), m.Language, m.ID)); err != nil {
 			return err
 		}
 		if m.Alerts == threading.AlertsNever && plan.Alerts != m.Alerts {

@@ -168,7 +168,7 @@ func TestMembersListsInPages(t *testing.T) {
 func TestUpdateMember(t *testing.T) {
 	x := newFixture(t)
 	tess := x.member("tess")
-	tess.Name, tess.Status, tess.Alerts, tess.DigestAt, tess.Timezone = "Tess T.", threading.MemberSuspended, threading.AlertsDaily, "19:30", "Europe/Berlin"
+	tess.Name, tess.Status, tess.Alerts, tess.DigestAt, tess.Timezone, tess.Language = "Tess T.", threading.MemberSuspended, threading.AlertsDaily, "19:30", "Europe/Berlin", "de"
 	if err := x.UpdateMember(x.ctx, tess); err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,7 @@ func (b *big) file(numbers ...int) {
 		f := &filings[k]
 		if thread := f.Message.ThreadID; !b.threads[thread] {
 			b.threads[thread] = true
-			f.NewThread = &threading.NewThread{Thread: threading.Thread{ID: thread, Subject: "Callback", StartedBy: b.tess.ID, Status: threading.ThreadOpen}}
+			f.NewThread = &threading.NewThread{Thread: threading.Thread{ID: thread, Subject: "Callback", StartedBy: b.tess.ID, Status: threading.ThreadOpen}, Participants: []threading.ID{b.tess.ID}}
 		}
 	}
 	if _, err := b.store.File(b.Context(), filings...); err != nil {

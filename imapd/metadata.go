@@ -10,10 +10,12 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/seal"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
 // entryNotify is the member's notification setting: immediate, daily or never.
+// Below it are those of single threads, by THREADID.
 const entryNotify = "/private/vendor/stagedoor/notify"
 
 // Depth is how far below an entry's name GETMETADATA looks (RFC 5464 section
@@ -63,6 +65,13 @@ func (s *Session) Metadata(mailbox string, names []string, o MetadataOptions) (l
 			return nil, 0, fmt.Errorf("read the notification setting: %w", err)
 		}
 		all[entryNotify] = []byte(m.Alerts)
+		threads, err := s.store().AlertsOfThreads(s.ctx, s.member.ID)
+		if err != nil {
+			return nil, 0, err
+		}
+		for thread, alerts := range threads {
+			all[entryNotify+"/"+strings.ToLower(s.objectID(seal.TokenThread, thread))] = []byte(alerts)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if !slices.ContainsFunc(names, func(asked string) bool { return atOrBelow(name, strings.ToLower(asked), o.Depth) }) {
@@ -104,6 +113,7 @@ func (s *Session) SetMetadata(mailbox string, list []Metadata) error {
 	}
 	values := map[string][]byte{}
 	var alerts threading.Alerts
+	threads := map[threading.ID]threading.Alerts{}
 	for _, m := range list {
 		name := strings.ToLower(m.Name)
 		if err := checkEntry(name); err != nil {
@@ -116,6 +126,13 @@ func (s *Session) SetMetadata(mailbox string, list []Metadata) error {
 			if alerts, err = alertsOf(m.Value); err != nil {
 				return err
 			}
+		case id == 0 && strings.HasPrefix(name, entryNotify+"/"):
+			thread := s.parseObjectID(seal.TokenThread, "T"+strings.TrimPrefix(name, entryNotify+"/t"))
+			if threads[thread] = threading.AlertsUsual; m.Value != nil {
+				if threads[thread], err = alertsOf(m.Value); err != nil {
+					return err
+				}
+			}
 		case id == 0 && strings.HasPrefix(name, "/shared/"):
 			return no(imap.ResponseCodeNoPerm, "What is shared by all accounts is not yours to change.")
 		default:
@@ -127,6 +144,13 @@ func (s *Session) SetMetadata(mailbox string, list []Metadata) error {
 			return no("METADATA TOOMANY", "There are too many annotations.")
 		} else if err != nil {
 			return answer(err, imap.ResponseCodeNonExistent)
+		}
+	}
+	for thread, alerts := range threads {
+		if err := s.store().SetThreadAlerts(s.ctx, s.member.ID, thread, alerts); errors.Is(err, store.ErrNotFound) {
+			return no(imap.ResponseCodeNonExistent, "There is no such conversation of yours.")
+		} else if err != nil {
+			return fmt.Errorf("change the notification setting of a thread: %w", err)
 		}
 	}
 	if alerts == "" {

@@ -9,6 +9,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/seal"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
@@ -108,6 +109,47 @@ func TestMetadataOfTheNotificationSetting(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(threading.AlertsImmediate)
+}
+
+// Below the setting stand those of single conversations, by their THREADID.
+func TestMetadataOfAConversation(t *testing.T) {
+	x := newBig(t, 1)
+	s := x.session()
+	var thread string
+	err := s.Fetch(imap.SeqSetNum(1), &FetchOptions{}, func(m *Message) error {
+		thread = m.ThreadID()
+		return nil
+	})
+	if err != nil || thread == "" {
+		t.Fatalf("%q, %v", thread, err)
+	}
+	entry := entryNotify + "/" + thread
+	for _, c := range []struct {
+		value []byte
+		want  string
+	}{{[]byte("daily"), "daily"}, {[]byte("never"), "never"}, {[]byte("immediate"), "immediate"}, {nil, ""}} {
+		if err := s.SetMetadata("", []Metadata{{entry, c.value}}); err != nil {
+			t.Fatal(err)
+		}
+		list, _, err := s.Metadata("", []string{entryNotify}, MetadataOptions{MaxSize: -1, Depth: DepthOne})
+		got := ""
+		for _, m := range list {
+			if strings.EqualFold(m.Name, entry) {
+				got = string(m.Value)
+			}
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%q: %q, %v", c.value, list, err)
+		}
+		own, err := x.store.ThreadAlerts(t.Context(), x.tess.ID, s.parseObjectID(seal.TokenThread, thread))
+		if err != nil || string(own) != c.want {
+			t.Errorf("%q: the conversation's is %q, %v", c.value, own, err)
+		}
+	}
+	refused(t, "another word", s.SetMetadata("", []Metadata{{entry, []byte("hourly")}}), imap.ResponseCodeCannot)
+	for _, name := range []string{"x", "t", "T" + strings.Repeat("a", 26), thread + "x", thread + "/x"} {
+		refused(t, "no conversation: "+name, s.SetMetadata("", []Metadata{{entryNotify + "/" + name, []byte("daily")}}), imap.ResponseCodeNonExistent)
+	}
 }
 
 func TestQuotaIsToldAndKept(t *testing.T) {

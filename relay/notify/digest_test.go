@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -214,6 +216,104 @@ func TestOneDigestOfTwoDaemons(t *testing.T) {
 	}
 	if err := n.Store.FileDigest(n.ctx, due[0], n.Now(), nil); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the other daemon: %v", err)
+	}
+}
+
+// Two daemons on one database, restarted now and then, make one digest on each
+// day of the member's zone, whatever its clocks do: in the weeks in which they
+// skip the digest's hour, and show it twice.
+func TestOneDigestADayWhateverClocksDo(t *testing.T) {
+	n := newNewsroom(t)
+	tess := n.member("tess")
+	tess.DigestAt, tess.Timezone = "02:30", "Europe/Berlin"
+	if err := n.Store.UpdateMember(n.ctx, tess); err != nil {
+		t.Fatal(err)
+	}
+	other := func() *Digester {
+		st, err := store.Open(n.ctx, store.Options{DSN: "sqlite:" + filepath.Join(n.Dir, "t.db"), Keyring: n.Store.Keyring(), IDs: threading.NewIDSourceAt(n.Now), Now: n.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = st.Close() })
+		p := relay.New(relay.Options{Store: st, Domain: dialog.Domain, Brand: "Backstage", Now: n.Now})
+		return NewDigester(New(Options{Store: st, Domain: dialog.Domain, Brand: "Backstage"}), p, n.Now, nil)
+	}
+	daemons := []*Digester{n.Digester, other()}
+	zone := tess.Location()
+	offset := func(t time.Time) int { _, o := t.In(zone).Zone(); return o }
+	for range 2 {
+		change := n.Now().AddDate(0, 0, 4)
+		for offset(change) == offset(change.Add(time.Hour)) {
+			change = change.Add(time.Hour)
+		}
+		n.Advance(change.AddDate(0, 0, -3).Sub(n.Now()))
+		perDay := map[string]int{}
+		for day := ""; n.Now().Before(change.AddDate(0, 0, 3)); n.Advance(20 * time.Minute) {
+			if today := n.Now().In(zone).Format(time.DateOnly); today != day {
+				day = today
+				n.write("sam", "tess", "Today", "x")
+				_ = daemons[1].r.o.Store.Close()
+				daemons[1] = other()
+			}
+			var both sync.WaitGroup
+			for _, d := range daemons {
+				both.Go(func() {
+					if err := d.Queue(n.ctx); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			both.Wait()
+			rows, err := n.Store.Queue(n.ctx, 10000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows {
+				if r.Kind == store.QueueNotice {
+					perDay[r.CreatedAt.In(zone).Format(time.DateOnly)]++
+				}
+				if err := n.Store.Done(n.ctx, r.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for day := -1; day <= 2; day++ {
+			date := change.In(zone).AddDate(0, 0, day).Format(time.DateOnly)
+			if got := perDay[date]; got != 1 {
+				t.Errorf("clocks change on %s; on %s: %d digests", change.In(zone).Format(time.DateOnly), date, got)
+			}
+		}
+	}
+}
+
+// A reply to a digest of one conversation answers it, under its own subject; a
+// reply to the digest's own address is refused with instructions.
+func TestReplyToADigest(t *testing.T) {
+	n := newNewsroom(t)
+	n.write("sam", "tess", "Third", "Again.")
+	got := n.digests(2 * time.Hour)
+	if len(got) != 1 {
+		t.Fatalf("%d digests", len(got))
+	}
+	reply := func(to string) error {
+		target, err := n.Pipeline.Recipient(n.ctx, strings.Trim(to, "<>"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := "From: " + tessReal + "\r\nTo: " + to + "\r\nSubject: Re: " + headerOf(got[0], "Subject") + "\r\nMessage-ID: <1@mail.example>\r\n\r\nYes, gladly.\r\n"
+		return n.Pipeline.Receive(n.ctx, relay.Inbound{ReversePath: tessReal, Targets: []relay.Target{target}, Auth: senderauth.Result{From: tessReal, Aligned: true}, Message: spool.FromBytes([]byte(raw))})[0]
+	}
+	if err := reply(headerOf(got[0], "Reply-To")); err != nil {
+		t.Fatal(err)
+	}
+	if newest := n.Newest("sam"); headerOf(newest, "Subject") != "Re: Third" || !strings.Contains(newest, "Yes, gladly.") {
+		t.Errorf("the other gets\n%s", newest)
+	}
+	from := headerOf(got[0], "From")
+	err := reply(from[strings.LastIndexByte(from, '<'):])
+	var refused *relay.Refusal
+	if !errors.As(err, &refused) || !strings.Contains(refused.Text, "stop, daily or start") || !strings.Contains(refused.Text, "To answer a member") {
+		t.Errorf("a reply to the digest itself: %v", err)
 	}
 }
 

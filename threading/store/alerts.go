@@ -49,6 +49,27 @@ func (s *Store) Told(ctx context.Context, member threading.ID) (bool, error) {
 	return told, err
 }
 
+// maxThreadAlerts bounds what AlertsOfThreads returns.
+const maxThreadAlerts = 10000
+
+// AlertsOfThreads returns the settings of those of a member's threads that have
+// one of their own, by thread: the newest, if there are very many.
+func (s *Store) AlertsOfThreads(ctx context.Context, member threading.ID) (map[threading.ID]threading.Alerts, error) {
+	own := map[threading.ID]threading.Alerts{}
+	err := s.rows(ctx, `SELECT thread_id, alerts FROM thread_alerts WHERE member_id = ? AND alerts <> '' AND thread_id NOT IN (SELECT thread_id FROM mutes WHERE member_id = ?)
+		UNION ALL SELECT thread_id, 'never' FROM mutes WHERE member_id = ? ORDER BY thread_id DESC LIMIT ?`, []any{member, member, member, maxThreadAlerts}, func(r scanner) error {
+		var thread threading.ID
+		var alerts threading.Alerts
+		err := r.Scan(&thread, &alerts)
+		own[thread] = alerts
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the alerts of threads: %w", err)
+	}
+	return own, nil
+}
+
 // SetThreadAlerts changes how one of a thread's participants is told of it;
 // threading.AlertsUsual: as of all threads. ErrNotFound if the member takes no
 // part in it.

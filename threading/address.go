@@ -207,6 +207,20 @@ func splitDomain(domain string) (string, error) {
 	return strings.ToLower(ascii), nil
 }
 
+// CheckReal says why an address can't be a member's real one, or returns nil.
+// Mail to one in the relay's own domain would go round in circles. The error
+// does not repeat it.
+func CheckReal(addr, domain string) error {
+	canonical, err := Canonical(addr)
+	if err != nil {
+		return err
+	}
+	if d := canonical[strings.LastIndexByte(canonical, '@')+1:]; d == domain || strings.HasSuffix(d, "."+domain) {
+		return fmt.Errorf("a real address can't be in the relay's own domain %s: give the member's mailbox elsewhere", domain)
+	}
+	return nil
+}
+
 // Mask returns a real address as listings show it: the first letter of the
 // local part and the domain's last label.
 func Mask(addr string) string {

@@ -1,6 +1,9 @@
 package threading
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // MemberStatus says whether a member takes part.
 type MemberStatus string
@@ -30,6 +33,14 @@ const (
 // Known reports whether it is a setting that a member can have.
 func (a Alerts) Known() bool {
 	return a == AlertsImmediate || a == AlertsDaily || a == AlertsNever
+}
+
+// CheckAlerts says why s can't be an alert setting, or returns nil.
+func CheckAlerts(s string) error {
+	if !Alerts(s).Known() {
+		return errors.New("is no alert setting: write immediate, daily or never")
+	}
+	return nil
 }
 
 // FirstContact says which first messages a member takes from others, whom they

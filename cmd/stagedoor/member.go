@@ -24,6 +24,7 @@ func newMemberCommand(s *site) *cobra.Command {
 		newMemberStatusCommand(s, "suspend", "Take a member's part in all threads and sign-in away, until resumed", threading.MemberSuspended),
 		newMemberStatusCommand(s, "resume", "Undo suspend", threading.MemberActive),
 		newMemberRemoveCommand(s),
+		newMemberImportCommand(s),
 	)
 }
 
@@ -94,13 +95,8 @@ func nameUsage(what, name string) error {
 // checkReal checks a real address: mail to one in the relay's own domain
 // would go round in circles. The error does not repeat it.
 func (o *open) checkReal(what, address string) error {
-	canonical, err := threading.Canonical(address)
-	if err != nil {
+	if err := threading.CheckReal(address, o.Domain); err != nil {
 		return usagef("%s: %s", what, err)
-	}
-	domain := canonical[strings.LastIndexByte(canonical, '@')+1:]
-	if domain == o.Domain || strings.HasSuffix(domain, "."+o.Domain) {
-		return usagef("%s: a real address can't be in the relay's own domain %s: give the member's mailbox elsewhere", what, o.Domain)
 	}
 	return nil
 }
@@ -205,11 +201,10 @@ func (o *open) checkLanguage(tag string) error {
 
 // checkAlerts checks --alerts.
 func checkAlerts(s string) error {
-	switch threading.Alerts(s) {
-	case threading.AlertsImmediate, threading.AlertsDaily, threading.AlertsNever:
-		return nil
+	if err := threading.CheckAlerts(s); err != nil {
+		return usagef("--alerts %q %s", s, err)
 	}
-	return usagef("--alerts %q: write immediate, daily or never", s)
+	return nil
 }
 
 // checkFirstContact checks --first-contact.

@@ -57,26 +57,47 @@ func Verify(verifier, password string) bool {
 	if strings.HasPrefix(verifier, scramPrefix) {
 		return verifyScram(verifier, password)
 	}
-	var version, memory, time uint32
-	var threads uint8
+	p, ok := parseArgon(verifier)
+	if !ok {
+		return false
+	}
+	got := argon2.IDKey([]byte(password), p.salt, p.time, p.memory, p.threads, uint32(len(p.key)))
+	return subtle.ConstantTimeCompare(got, p.key) == 1
+}
+
+// CheckVerifier says why a verifier that another system made can't be used, or
+// returns nil: only argon2id in PHC form can.
+func CheckVerifier(verifier string) error {
+	if _, ok := parseArgon(verifier); !ok {
+		return errors.New("is not an argon2id hash such as $argon2id$v=19$m=19456,t=2,p=1$SALT$KEY, of at most 1 GiB and 16 passes")
+	}
+	return nil
+}
+
+// argon is a parsed argon2id verifier.
+type argon struct {
+	memory, time uint32
+	threads      uint8
+	salt, key    []byte
+}
+
+func parseArgon(verifier string) (a argon, ok bool) {
+	var version uint32
 	parts := strings.Split(verifier, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" {
-		return false
+		return a, false
 	}
 	if _, err := fmt.Sscanf(parts[2], "v=%d", &version); err != nil || version != argon2.Version {
-		return false
+		return a, false
 	}
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); err != nil {
-		return false
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &a.memory, &a.time, &a.threads); err != nil {
+		return a, false
 	}
-	if memory == 0 || memory > 1<<20 || time == 0 || time > 16 || threads == 0 {
-		return false
+	if a.memory == 0 || a.memory > 1<<20 || a.time == 0 || a.time > 16 || a.threads == 0 {
+		return a, false
 	}
-	salt, err1 := base64.RawStdEncoding.DecodeString(parts[4])
-	key, err2 := base64.RawStdEncoding.DecodeString(parts[5])
-	if err1 != nil || err2 != nil || len(key) < 16 {
-		return false
-	}
-	got := argon2.IDKey([]byte(password), salt, time, memory, threads, uint32(len(key)))
-	return subtle.ConstantTimeCompare(got, key) == 1
+	var err1, err2 error
+	a.salt, err1 = base64.RawStdEncoding.DecodeString(parts[4])
+	a.key, err2 = base64.RawStdEncoding.DecodeString(parts[5])
+	return a, err1 == nil && err2 == nil && len(a.key) >= 16 && len(a.key) <= 1024
 }

@@ -33,10 +33,10 @@ func (s *Store) newAddressRow(addr string) (addressRow, error) {
 }
 
 func (t *tx) addAddress(member threading.ID, a addressRow, primary bool) error {
-	_, err := t.exec("INSERT INTO addresses (id, member_id, hash, sealed, is_primary, verified_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+	n, err := t.exec("INSERT INTO addresses (id, member_id, hash, sealed, is_primary, verified_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 		a.id, member, a.hash, a.sealed, primary, a.at, a.at)
-	if isUnique(err) {
-		return fmt.Errorf("the address is registered already: %w", ErrExists)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("the address is registered already: %w", ErrExists)
 	}
 	return err
 }
@@ -135,10 +135,12 @@ func (s *Store) SetPrimary(ctx context.Context, memberID threading.ID, addr stri
 		return err
 	}
 	hash := s.addressHash(canonical)
-	return s.c.commit(ctx, func(t *tx) error {
-		if _, err := t.exec("UPDATE addresses SET is_primary = 0 WHERE member_id = ? AND hash != ?", memberID, hash); err != nil {
-			return err
-		}
-		return changed(t.exec("UPDATE addresses SET is_primary = 1 WHERE member_id = ? AND hash = ?", memberID, hash))
-	})
+	return s.c.commit(ctx, func(t *tx) error { return t.setPrimary(memberID, hash) })
+}
+
+func (t *tx) setPrimary(member threading.ID, hash []byte) error {
+	if _, err := t.exec("UPDATE addresses SET is_primary = 0 WHERE member_id = ? AND hash != ?", member, hash); err != nil {
+		return err
+	}
+	return changed(t.exec("UPDATE addresses SET is_primary = 1 WHERE member_id = ? AND hash = ?", member, hash))
 }

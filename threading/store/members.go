@@ -25,69 +25,14 @@ func scanMember(r scanner, more ...any) (threading.Member, error) {
 // else is empty gets its default (active, immediate, 08:00, UTC). ErrExists,
 // wrapped, says what is taken; no error repeats an address.
 func (s *Store) AddMember(ctx context.Context, m threading.Member, addresses []string) (threading.Member, error) {
-	if err := threading.CheckHandle(m.Handle); err != nil {
-		return m, fmt.Errorf("the handle %w", err)
-	}
-	if err := threading.CheckName(m.Name); err != nil {
-		return m, fmt.Errorf("the name %w", err)
-	}
-	if len(addresses) == 0 {
-		return m, errors.New("a member needs at least one real address")
-	}
-	m.ID, m.CreatedAt = s.o.IDs.Next(), s.o.Now().UTC().Truncate(time.Millisecond)
-	if m.Status == "" {
-		m.Status = threading.MemberActive
-	}
-	if m.Alerts == "" {
-		m.Alerts = threading.AlertsImmediate
-	}
-	if m.DigestAt == "" {
-		m.DigestAt = "08:00"
-	}
-	if m.Timezone == "" {
-		m.Timezone = "UTC"
-	}
-	if m.FirstContact == "" {
-		m.FirstContact = threading.FirstContactAnyone
-	}
-	skeleton := threading.Skeleton(m.Handle)
-	rows := make([]addressRow, len(addresses))
-	for i, a := range addresses {
-		var err error
-		if rows[i], err = s.newAddressRow(a); err != nil {
-			return m, err
-		}
-	}
-	err := s.c.commit(ctx, func(t *tx) error {
-		if err := t.looksLike(m.Handle, skeleton); err != nil {
-			return err
-		}
-		_, err := t.exec("INSERT INTO members (id, handle, name, status, alerts, digest_at, timezone, created_at, digest_due, digest_since, first_contact, skeleton, language) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			m.ID, m.Handle, m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, millis(m.CreatedAt), digestDue(m.NextDigest(m.CreatedAt, time.Time{})), millis(m.CreatedAt), m.FirstContact, skeleton, m.Language)
-		if isUnique(err) {
-			return fmt.Errorf("the handle %s is taken: %w", m.Handle, ErrExists)
-		} else if err != nil {
-			return err
-		}
-		if _, err := t.exec("INSERT INTO member_state (member_id, modseq) VALUES (?, 1)", m.ID); err != nil {
-			return err
-		}
-		for i, a := range rows {
-			if err := t.addAddress(m.ID, a, i == 0); err != nil {
-				return err
-			}
-		}
-		for _, std := range threading.StandardMailboxes {
-			if err := t.addMailbox(s.newMailbox(m.ID, std.Name, std.Use)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	r, err := s.newMemberRow(m, addresses)
 	if err != nil {
-		return m, fmt.Errorf("add the member: %w", err)
+		return m, err
 	}
-	return m, nil
+	if err := s.c.commit(ctx, func(t *tx) error { return t.addMember(&r) }); err != nil {
+		return r.Member, fmt.Errorf("add the member: %w", err)
+	}
+	return r.Member, nil
 }
 
 // looksLike returns ErrExists, wrapped, if the handle can be taken for that of
@@ -150,23 +95,24 @@ func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
 	if err := threading.CheckName(m.Name); err != nil {
 		return fmt.Errorf("the name %w", err)
 	}
-	now := s.o.Now()
-	return s.c.commit(ctx, func(t *tx) error {
-		plan, err := t.digestPlan(m.ID)
-		if err != nil {
+	return s.c.commit(ctx, func(t *tx) error { return t.setMember(m, s.o.Now()) })
+}
+
+func (t *tx) setMember(m threading.Member, now time.Time) error {
+	plan, err := t.digestPlan(m.ID)
+	if err != nil {
+		return err
+	}
+	if err := changed(t.exec("UPDATE members SET name = ?, status = ?, alerts = ?, digest_at = ?, timezone = ?, first_contact = ?, language = ? WHERE id = ? AND handle IS NOT NULL",
+		m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, cmp.Or(m.FirstContact, threading.FirstContactAnyone), m.Language, m.ID)); err != nil {
+		return err
+	}
+	if m.Alerts == threading.AlertsNever && plan.Alerts != m.Alerts {
+		if err := t.endThreadAlerts(m.ID, now); err != nil {
 			return err
 		}
-		if err := changed(t.exec("UPDATE members SET name = ?, status = ?, alerts = ?, digest_at = ?, timezone = ?, first_contact = ?, language = ? WHERE id = ? AND handle IS NOT NULL",
-			m.Name, m.Status, m.Alerts, m.DigestAt, m.Timezone, cmp.Or(m.FirstContact, threading.FirstContactAnyone), m.Language, m.ID)); err != nil {
-			return err
-		}
-		if m.Alerts == threading.AlertsNever && plan.Alerts != m.Alerts {
-			if err := t.endThreadAlerts(m.ID, now); err != nil {
-				return err
-			}
-		}
-		return t.replan(m.ID, plan, now)
-	})
+	}
+	return t.replan(m.ID, plan, now)
 }
 
 // present returns ErrNotFound if the member was removed: nothing of theirs may
@@ -183,11 +129,15 @@ func (s *Store) SetCredential(ctx context.Context, c threading.Credential) error
 		if err := t.present(c.MemberID); err != nil {
 			return err
 		}
-		_, err := t.exec(`INSERT INTO credentials (id, member_id, kind, label, verifier, created_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, 0)
-			ON CONFLICT (member_id, kind, label) DO UPDATE SET verifier = excluded.verifier, created_at = excluded.created_at, last_used_at = 0`,
-			id, c.MemberID, c.Kind, c.Label, c.Verifier, millis(s.o.Now()))
-		return err
+		return t.setCredential(id, c, millis(s.o.Now()))
 	})
+}
+
+func (t *tx) setCredential(id threading.ID, c threading.Credential, now int64) error {
+	_, err := t.exec(`INSERT INTO credentials (id, member_id, kind, label, verifier, created_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, 0)
+		ON CONFLICT (member_id, kind, label) DO UPDATE SET verifier = excluded.verifier, created_at = excluded.created_at, last_used_at = 0`,
+		id, c.MemberID, c.Kind, c.Label, c.Verifier, now)
+	return err
 }
 
 // MaxAppPasswords is how many app passwords a member has at most.

@@ -350,6 +350,7 @@ func (c *checker) limits() {
 		{"limits.max_recipients", c.Limits.MaxRecipients, 1000},
 		{"limits.connections", c.Limits.Connections, 100000},
 		{"limits.connections_per_ip", c.Limits.ConnectionsPerIP, 100000},
+		{"limits.api_per_minute", c.Limits.APIPerMinute, 1000000},
 		{"limits.sessions_per_member", c.Limits.SessionsPerMember, 1000},
 	} {
 		if l.value < 1 || l.value > l.max {

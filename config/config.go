@@ -89,7 +89,7 @@ type HTTP struct {
 	ListenTLS    []string `toml:"listen_tls" doc:"host:port, such as \":443\"."`
 	BaseURL      string   `toml:"base_url" doc:"Where members reach the HTTP door, such as https://msg.example.com (behind a web server: what that passes on to http.listen). Mail links there. Empty: no links, and what can only be confirmed on a page is refused instead of held."`
 	EmbedOrigins []string `toml:"embed_origins" doc:"Origins, such as [\"https://www.example.com\"], whose pages may show the contact form within them (see docs/contact.md). Empty: none may."`
-	APITokenFile string   `toml:"api_token_file" doc:"A file (mode 0600) with a secret of at least 16 characters that the platform has too. It signs the links by which the platform opens the contact form for its members (see docs/contact.md). This version has no API yet. Empty: members sign in."`
+	APITokenFile string   `toml:"api_token_file" doc:"A file (mode 0600) with a token of at least 16 random characters that the platform has too: it opens the API at /api/v1 (see docs/api.md). Further lines hold further tokens that are good as well, so that one can be changed for another. The first one signs the links by which the platform opens the contact form for its members (see docs/contact.md). Empty: there is no API, and members sign in."`
 }
 
 // Metrics is [metrics].
@@ -166,6 +166,7 @@ type Threads struct {
 
 // Limits is [limits].
 type Limits struct {
+	APIPerMinute      int `toml:"api_per_minute" doc:"Requests to the API that are answered in a minute, 1 to 1000000."`
 	MaxRecipients     int `toml:"max_recipients" doc:"Recipients of one message, 1 to 1000."`
 	Connections       int `toml:"connections" doc:"Open connections of each service, 1 to 100000."`
 	ConnectionsPerIP  int `toml:"connections_per_ip" doc:"Open connections of each service from one IP address (IPv6: one /64), 1 to 100000."`

@@ -35,7 +35,7 @@ func Default() *Config {
 		Privacy:    Privacy{TypedAddress: TypedAllow, RemoteImages: RemoteKeep},
 		Threads:    Threads{OutOfOffice: OutOfOfficeFile, ExpireDays: 730},
 		Safety:     Safety{RefusedExtensions: strings.Fields(programs), RefusedContents: slices.Clone(refusable), LookAlikeHandles: LookAlikesRefuse},
-		Limits: Limits{MaxRecipients: 100, Connections: 10000, ConnectionsPerIP: 50, SessionsPerMember: 50,
+		Limits: Limits{APIPerMinute: 6000, MaxRecipients: 100, Connections: 10000, ConnectionsPerIP: 50, SessionsPerMember: 50,
 			NewThreadsPerHour: 60, NewThreadsPerDay: 300, NewMemberDays: 7, NewMemberPerHour: 10, NewMemberPerDay: 30, MessagesPerHour: 300,
 			FormsPerHour: 120, FormsPerIP: 240},
 		Log: Log{Level: "info", Format: "text"},

@@ -119,19 +119,40 @@ func (c *Config) RoutePassword(domain string) (string, error) {
 	return secret, nil
 }
 
-// APIToken reads http.api_token_file; empty where no file is named.
-func (c *Config) APIToken() (string, error) {
+// maxTokens is how many tokens are good at a time.
+const maxTokens = 10
+
+// APITokens reads http.api_token_file: a token a line. None where no file is
+// named.
+func (c *Config) APITokens() ([]string, error) {
 	if c.HTTP.APITokenFile == "" {
-		return "", nil
+		return nil, nil
 	}
-	secret, err := readSecret(c.HTTP.APITokenFile)
-	if err == nil && len(secret) < 16 {
-		err = errors.New("is too short: use at least 16 random characters")
-	}
+	tokens, err := readTokens(c.HTTP.APITokenFile)
 	if err != nil {
-		return "", c.Problem("http.api_token_file", "%s", err)
+		return nil, c.Problem("http.api_token_file", "%s", err)
 	}
-	return secret, nil
+	return tokens, nil
+}
+
+func readTokens(path string) ([]string, error) {
+	if err := checkFile(path, 0o077); err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("can't be read: %w", err)
+	}
+	tokens := strings.Fields(string(b))
+	if len(tokens) == 0 || len(tokens) > maxTokens {
+		return nil, fmt.Errorf("%s must hold 1 to %d tokens, each on a line", path, maxTokens)
+	}
+	for _, t := range tokens {
+		if len(t) < 16 || len(t) > maxSecret {
+			return nil, errors.New("holds a token that is too short or too long: use 16 random characters or more")
+		}
+	}
+	return tokens, nil
 }
 
 // Problem makes an error about a key that shows only while the daemon starts

@@ -11,13 +11,17 @@ const (
 	ThreadClosed ThreadStatus = "closed" // replies are refused with a sentence that says so
 )
 
+// Platform stands, where a member would, for the platform itself: it writes
+// notes, and takes part in no thread.
+const Platform ID = 0
+
 // Thread is one conversation.
 type Thread struct {
 	ID           ID
 	Subject      string // of the first message, without Re:
 	ProductionID ID     // zero: about no production
 	RoleID       ID     // zero: about no role
-	StartedBy    ID
+	StartedBy    ID     // Platform: it is a note
 	Status       ThreadStatus
 	CreatedAt    time.Time
 	LastAt       time.Time // when the newest message was filed

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 	"github.com/stagedoor/stagedoor/imapd"
 	"github.com/stagedoor/stagedoor/imapd/wire"
 	"github.com/stagedoor/stagedoor/relay"
+	"github.com/stagedoor/stagedoor/relay/api"
 	"github.com/stagedoor/stagedoor/relay/certs"
 	"github.com/stagedoor/stagedoor/relay/ingress"
 	"github.com/stagedoor/stagedoor/relay/metrics"
@@ -217,9 +221,16 @@ func (d *daemon) wireDoors() error {
 		IMAP: sessions, TLSConfig: d.certs.TLSConfig(true), InsecureAuth: c.IMAP.AllowInsecureAuth, Scram: c.IMAP.SCRAM, Disabled: c.IMAP.Disabled,
 		MaxConnections: limits.Connections, MaxConnectionsPerIP: limits.ConnectionsPerIP, Logger: d.log,
 	})
-	linkKey, err := c.APIToken()
+	tokens, err := c.APITokens()
 	if err != nil {
 		return err
+	}
+	var linkKey string
+	var platform http.Handler
+	if len(tokens) > 0 {
+		linkKey, platform = tokens[0], api.New(api.Options{
+			Pipeline: d.pipeline, Store: d.open.Store, Domain: c.Domain, Base: basePath(c.HTTP.BaseURL), Tokens: tokens, PerMinute: limits.APIPerMinute, Logger: d.log,
+		})
 	}
 	var policy string
 	if p := stsPolicy(c); p != nil {
@@ -231,6 +242,7 @@ func (d *daemon) wireDoors() error {
 	}
 	d.web = web.New(web.Options{
 		Languages: look.Languages,
+		API:       platform,
 		STSPolicy: policy, Challenge: d.certs.Challenge, Signer: func() *tls.Certificate { return d.certs.Issued(c.Hostname) },
 		Ready: d.open.Ping, Pipeline: d.pipeline, Store: d.open.Store, Login: signIn, Domain: c.Domain, Hostname: c.Hostname, TempDir: c.Storage.TempDir, MaxMessage: int64(c.SMTP.MaxMessageSize), LinkKey: linkKey, EmbedOrigins: c.HTTP.EmbedOrigins,
 		FormsPerMember: limits.FormsPerHour, FormsPerNetwork: limits.FormsPerIP, Ports: web.MailPorts{
@@ -243,6 +255,15 @@ func (d *daemon) wireDoors() error {
 	d.metrics.WatchIMAP(d.imap.Connections, sessions.SignedIn)
 	d.metricsWeb = metrics.NewServer(d.metrics, d.log)
 	return nil
+}
+
+// basePath is the path of http.base_url, without a final slash.
+func basePath(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u.Path, "/")
 }
 
 // portOf is the port of the first address that is not on loopback only, else

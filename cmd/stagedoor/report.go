@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,9 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stagedoor/stagedoor/relay/sanitize"
 	"github.com/stagedoor/stagedoor/threading"
-	"github.com/stagedoor/stagedoor/threading/mimetree"
 	"github.com/stagedoor/stagedoor/threading/seal"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
@@ -46,13 +43,6 @@ type evidenceMessage struct {
 	FiledAt  *time.Time `json:"filed_at"`
 	Text     string     `json:"text"`
 }
-
-// maxEvidence is how many messages of a thread are shown, maxEvidenceText how
-// much of each is read, in octets.
-const (
-	maxEvidence     = 200
-	maxEvidenceText = 256 << 10
-)
 
 func (o *open) reportJSON(ctx context.Context, r threading.Report, h *handles) (reportJSON, error) {
 	x := reportJSON{
@@ -124,17 +114,16 @@ func newReportShowCommand(s *site) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			items, err := o.Evidence(ctx, r, maxEvidence)
+			p, err := o.pipeline()
 			if err != nil {
 				return err
 			}
-			for _, it := range items {
-				m, err := o.evidence(ctx, it)
-				if err != nil {
-					return err
-				}
-				m.Reported = it.ID == r.ID
-				x.Messages = append(x.Messages, m)
+			messages, err := p.Evidence(ctx, r)
+			if err != nil {
+				return err
+			}
+			for _, m := range messages {
+				x.Messages = append(x.Messages, evidenceMessage{m.Reported, m.From, m.Subject, orNull(m.FiledAt), m.Text})
 			}
 			return show(cmd, x, func(w io.Writer) { printReport(w, x) })
 		}),
@@ -158,26 +147,6 @@ func printReport(w io.Writer, x reportJSON) {
 		}
 		fmt.Fprintf(w, "\n--- %s, from %s: %s%s\n%s\n", when(*m.FiledAt), m.From, m.Subject, mark, strings.TrimRight(m.Text, "\n"))
 	}
-}
-
-// evidence reads what an item says.
-func (o *open) evidence(ctx context.Context, it threading.Item) (evidenceMessage, error) {
-	header := func(name string) string {
-		v, _ := mimetree.Field(it.Header, name)
-		return strings.TrimSpace(mimetree.DecodeHeader(v))
-	}
-	m := evidenceMessage{From: header("From"), Subject: header("Subject"), FiledAt: orNull(it.MessageID.Time())}
-	b, err := o.OpenBody(ctx, it.BodyID, 0, min(it.BodySize, maxEvidenceText))
-	if err != nil {
-		return m, fmt.Errorf("read a message: %w", err)
-	}
-	body, err := io.ReadAll(io.LimitReader(b, maxEvidenceText))
-	_ = b.Close()
-	if err != nil {
-		return m, fmt.Errorf("read a message: %w", err)
-	}
-	m.Text, err = sanitize.AllText(bytes.NewReader(append(bytes.Clone(it.Header), body...)))
-	return m, err
 }
 
 func newReportResolveCommand(s *site) *cobra.Command {

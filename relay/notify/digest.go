@@ -118,6 +118,9 @@ func (r *Renderer) digestThread(ctx context.Context, m threading.Member, u store
 	}
 	if t.With == "" {
 		t.With = m.DisplayName()
+		if v.Thread.StartedBy == threading.Platform {
+			t.With = r.o.Brand
+		}
 	}
 	from, _ := mimetree.Field(item.Header, "From")
 	if a, err := mail.ParseAddress(strings.TrimSpace(from)); err == nil {

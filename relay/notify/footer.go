@@ -8,6 +8,8 @@ import (
 	"net/mail"
 	"net/textproto"
 	"strings"
+
+	"github.com/stagedoor/stagedoor/relay"
 )
 
 // What a footer begins with; in a text, the brand follows on a line of its own.
@@ -25,6 +27,8 @@ type footerView struct {
 	Writer string // who wrote; the name that From shows
 	Others bool   // there are more participants: a reply goes to them too
 	About  string // "Ophelia in Hamlet"; may be empty
+	// Platform: it is a note of the platform's own.
+	Platform bool
 	// BlockURL is the page that blocks or reports the writer; may be empty.
 	BlockURL string
 	LeftOut  []LeftOut // attachments that are not in the mail
@@ -63,6 +67,7 @@ func (r *Renderer) footerOf(header []byte, l Look) footer {
 	if from, err := mail.ParseAddress(h.Get("From")); err == nil {
 		f.view.Writer = strings.TrimSuffix(from.Name, " via "+r.o.Brand)
 		f.view.BlockURL = r.blockURL(header)
+		f.view.Platform = from.Address == relay.NoteFrom+"@"+r.o.Domain
 	}
 	f.view.Others = h.Get("Cc") != ""
 	var words mime.WordDecoder

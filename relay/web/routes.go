@@ -71,6 +71,10 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /.well-known/mta-sts.txt", s.stsPolicy)
 	mux.HandleFunc("GET /.well-known/acme-challenge/{token}", s.challenge)
 
+	if s.o.API != nil {
+		mux.Handle("/api/", s.o.API)
+	}
+
 	guard := http.NewCrossOriginProtection()
 	if u, err := url.Parse(s.o.BaseURL); err == nil && u.Host != "" {
 		_ = guard.AddTrustedOrigin(u.Scheme + "://" + u.Host) // also where a web server in front changes Host

@@ -11,6 +11,7 @@
 //   - /contact/HANDLE is the form that writes to a member, also within the
 //     platform's pages (/contact.js);
 //   - /signin and /account are a member's own pages;
+//   - /api/v1 is the platform's (see relay/api);
 //   - autoconfig, Autodiscover and a configuration profile set up mail clients;
 //   - https://mta-sts.DOMAIN/.well-known/mta-sts.txt tells other servers of TLS.
 //
@@ -85,6 +86,7 @@ type Options struct {
 	Now          func() time.Time    // nil: time.Now
 	Brand        string              // on each page
 	BaseURL      string              // of the links in mail; may be empty
+	API          http.Handler        // at /api/v1, which bounds bodies itself; nil: there is none
 	SupportURL   string              // may be empty
 	SafetyURL    string              // how to recognise scams; may be empty
 	Logger       *slog.Logger        // nil: none
@@ -220,11 +222,13 @@ func (s *Server) maxMessage() int64 {
 func (s *Server) bounded(h http.Handler) http.Handler {
 	below := http.StripPrefix(s.base, h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		limit := int64(maxForm)
-		if strings.HasPrefix(strings.TrimPrefix(r.URL.Path, s.base), "/contact/") {
+		limit, path := int64(maxForm), strings.TrimPrefix(r.URL.Path, s.base)
+		if strings.HasPrefix(path, "/contact/") {
 			limit = s.maxMessage() + maxField
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		if s.o.API == nil || !strings.HasPrefix(path, "/api/") {
+			r.Body = http.MaxBytesReader(w, r.Body, limit)
+		}
 		if s.base != "" && strings.HasPrefix(r.URL.Path, s.base+"/") {
 			below.ServeHTTP(w, r)
 			return

@@ -191,19 +191,20 @@ type TokenKind byte
 
 // The kinds of token.
 const (
-	TokenAlias    TokenKind = 1 + iota // reply alias: threading.Alias
-	TokenMessage                       // Message-ID: threading.Message
-	TokenBounce                        // VERP reverse-path: queue row
-	TokenThread                        // THREADID: threading.Thread
-	TokenItem                          // EMAILID: threading.Item
-	TokenHeld                          // question about a held message, in its address and its link
-	TokenAddress                       // link that confirms an address: request
-	TokenSettings                      // settings address and link of a notification: member
-	TokenBlock                         // link to block and report: alias
-	TokenSignIn                        // link that signs in once: sign-in link
-	TokenReturn                        // VERP reverse-path of mail to a member: address
-	TokenMailbox                       // MAILBOXID: threading.Mailbox
-	TokenTopic                         // settings address and link of a notification, with its thread: alias
+	TokenAlias       TokenKind = 1 + iota // reply alias: threading.Alias
+	TokenMessage                          // Message-ID: threading.Message
+	TokenBounce                           // VERP reverse-path: queue row
+	TokenThread                           // THREADID: threading.Thread
+	TokenItem                             // EMAILID: threading.Item
+	TokenHeld                             // question about a held message, in its address and its link
+	TokenAddress                          // link that confirms an address: request
+	TokenSettings                         // settings address and link of a notification: member
+	TokenBlock                            // link to block and report: alias
+	TokenSignIn                           // link that signs in once: sign-in link
+	TokenReturn                           // VERP reverse-path of mail to a member: address
+	TokenMailbox                          // MAILBOXID: threading.Mailbox
+	TokenTopic                            // settings address and link of a notification, with its thread: alias
+	TokenRealAddress                      // what the API calls a real address: address
 )
 
 // TokenLen is the length of a token in characters.

@@ -89,6 +89,27 @@ func (s *Store) Members(ctx context.Context, after string, limit int) ([]threadi
 	return list, nil
 }
 
+// ChangeMember changes Name, Status, Alerts, DigestAt, Timezone, FirstContact
+// and Language as f says, which sees the member as they are within the same transaction. f may run more than
+// once; an error of its own ends it all. ErrNotFound.
+func (s *Store) ChangeMember(ctx context.Context, handle string, f func(*threading.Member) error) (threading.Member, error) {
+	var m threading.Member
+	now := s.o.Now()
+	err := s.c.commit(ctx, func(t *tx) (err error) {
+		if m, err = scanOne(scanMember(txRow{t, "SELECT " + memberColumns + " FROM members m WHERE m.handle = ?", []any{handle}})); err != nil {
+			return err
+		}
+		if err := f(&m); err != nil {
+			return err
+		}
+		if err := threading.CheckName(m.Name); err != nil {
+			return fmt.Errorf("the name %w", err)
+		}
+		return t.setMember(m, now)
+	})
+	return m, err
+}
+
 // UpdateMember writes Name, Status, Alerts, DigestAt, Timezone, FirstContact and
 // Language. ErrNotFound.
 func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {

@@ -85,6 +85,37 @@ func (s *Store) Productions(ctx context.Context, after string, limit int) ([]thr
 	return list, nil
 }
 
+// ChangeProduction changes Title, OwnerID and ClosedAt as f says, which sees the production
+// as it is within the same transaction. f may run more than once; an error of its
+// own ends it all. ErrNotFound.
+func (s *Store) ChangeProduction(ctx context.Context, slug string, f func(*threading.Production) error) (threading.Production, error) {
+	var p threading.Production
+	err := s.c.commit(ctx, func(t *tx) (err error) {
+		if p, err = scanOne(scanProduction(txRow{t, "SELECT " + productionColumns + " FROM productions p WHERE p.slug = ?", []any{slug}})); err != nil {
+			return err
+		}
+		if err := f(&p); err != nil {
+			return err
+		}
+		if err := checkTitled(p.Slug, p.Title); err != nil {
+			return err
+		}
+		_, err = t.exec("UPDATE productions SET title = ?, owner_id = ?, closed_at = ? WHERE id = ?", p.Title, p.OwnerID, millis(p.ClosedAt), p.ID)
+		return err
+	})
+	return p, err
+}
+
+// SetRoleTitle changes a role's title. ErrNotFound.
+func (s *Store) SetRoleTitle(ctx context.Context, id threading.ID, title string) error {
+	if err := threading.CheckName(title); err != nil {
+		return fmt.Errorf("the title %w", err)
+	}
+	return s.c.commit(ctx, func(t *tx) error {
+		return changed(t.exec("UPDATE roles SET title = ? WHERE id = ?", title, id))
+	})
+}
+
 // ProductionsOf lists the open productions that one of these members owns, by title,
 // at most 200.
 func (s *Store) ProductionsOf(ctx context.Context, a, b threading.ID) ([]threading.Production, error) {

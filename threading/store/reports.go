@@ -51,8 +51,17 @@ func (s *Store) AddReport(ctx context.Context, r threading.Report) (threading.Re
 
 // Reports lists reports with that status (empty: any), the newest first.
 func (s *Store) Reports(ctx context.Context, status threading.ReportStatus, limit int) ([]threading.Report, error) {
+	return s.ReportsBefore(ctx, status, 0, limit)
+}
+
+// ReportsBefore is Reports for those on messages older than that of a report;
+// zero: all.
+func (s *Store) ReportsBefore(ctx context.Context, status threading.ReportStatus, before threading.ID, limit int) ([]threading.Report, error) {
+	if before == 0 {
+		before = 1<<63 - 1
+	}
 	var list []threading.Report
-	err := s.rows(ctx, "SELECT "+reportColumns+" FROM reports r WHERE ? IN ('', r.status) ORDER BY r.id DESC LIMIT ?", []any{status, limit}, func(r scanner) error {
+	err := s.rows(ctx, "SELECT "+reportColumns+" FROM reports r WHERE ? IN ('', r.status) AND r.id < ? ORDER BY r.id DESC LIMIT ?", []any{status, before, limit}, func(r scanner) error {
 		x, err := scanReport(r)
 		list = append(list, x)
 		return err
@@ -122,7 +131,7 @@ func (t *tx) junk(member, from threading.ID, to threading.Mailbox, first, last u
 func (t *tx) junked(member, mailbox threading.ID, first, last uint32, now int64) error {
 	const theirs = ` FROM entries e JOIN items i ON i.member_id = e.member_id AND i.id = e.item_id
 		JOIN messages m ON m.thread_id = i.thread_id AND m.id = i.message_id
-		WHERE e.member_id = ? AND e.mailbox_id = ? AND e.uid BETWEEN ? AND ? AND m.writer_id <> e.member_id`
+		WHERE e.member_id = ? AND e.mailbox_id = ? AND e.uid BETWEEN ? AND ? AND m.writer_id NOT IN (0, e.member_id)`
 	_, err := t.exec(`INSERT INTO reports (id, reporter_id, other_id, thread_id, via, reason, status, resolution, created_at, resolved_at)
 		SELECT i.id, e.member_id, m.writer_id, i.thread_id, ?, '', ?, '', ?, 0`+theirs+`
 		ON CONFLICT (id) DO UPDATE SET status = excluded.status WHERE reports.status = ?`,

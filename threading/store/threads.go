@@ -108,6 +108,13 @@ func (s *Store) ThreadOf(ctx context.Context, messageID threading.ID) (threading
 	return id, err
 }
 
+// WriterOf returns who wrote a message. ErrNotFound.
+func (s *Store) WriterOf(ctx context.Context, thread, message threading.ID) (threading.ID, error) {
+	var id threading.ID
+	err := s.row(ctx, "SELECT writer_id FROM messages WHERE thread_id = ? AND id = ?", []any{thread, message}, &id)
+	return id, err
+}
+
 // Threads lists threads with their participants, the most recent message
 // first, at most limit. It goes on after the given thread, as that was when it
 // was listed; zero: from the newest.
@@ -125,12 +132,48 @@ func (s *Store) Threads(ctx context.Context, after threading.Thread, limit int) 
 	if err != nil {
 		return nil, fmt.Errorf("list the threads: %w", err)
 	}
+	return list, s.peopleOf(ctx, list)
+}
+
+// peopleOf reads the participants and aliases of threads.
+func (s *Store) peopleOf(ctx context.Context, list []threading.ThreadView) error {
 	for i := range list {
 		if err := s.threadPeople(ctx, &list[i]); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return list, nil
+	return nil
+}
+
+// ThreadFilter chooses threads. What is zero does not matter.
+type ThreadFilter struct {
+	Member threading.ID // who takes part
+	Status threading.ThreadStatus
+	Before threading.ID // older than this thread
+	Limit  int
+}
+
+// ThreadsByAge lists threads with their participants, the youngest first. Unlike
+// in Threads, a new message moves none.
+func (s *Store) ThreadsByAge(ctx context.Context, f ThreadFilter) ([]threading.ThreadView, error) {
+	if f.Before == 0 {
+		f.Before = 1<<63 - 1
+	}
+	query, args := "SELECT "+threadColumns+" WHERE t.id < ? AND ? IN ('', t.status)", []any{f.Before, f.Status}
+	if f.Member != 0 {
+		query += " AND t.id IN (SELECT x.thread_id FROM participants x WHERE x.member_id = ?)"
+		args = append(args, f.Member)
+	}
+	var list []threading.ThreadView
+	err := s.rows(ctx, query+" ORDER BY t.id DESC LIMIT ?", append(args, f.Limit), func(r scanner) error {
+		v, err := scanThread(r)
+		list = append(list, v)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the threads: %w", err)
+	}
+	return list, s.peopleOf(ctx, list)
 }
 
 // CloseThread closes a thread: replies are refused from now on. ErrNotFound.

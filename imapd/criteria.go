@@ -265,11 +265,26 @@ func within(day, since, before time.Time) bool {
 // matchesHeaders compares fields by name.
 func (q *query) matchesHeaders(m *candidate) bool {
 	for _, h := range q.headers {
-		if !slices.ContainsFunc(m.fields(), func(f field) bool { return f.name == h.name && strings.Contains(f.value, h.value) }) {
+		if !slices.ContainsFunc(m.fields(), func(f field) bool {
+			return f.name == h.name && (strings.Contains(f.value, h.value) || inAddresses(f, h.value))
+		}) {
 			return false
 		}
 	}
 	return true
+}
+
+// isAddressField reports whether FROM, TO, CC or BCC looks into a field: as it
+// stands in the envelope (RFC 9051 section 6.4.4).
+func isAddressField(name string) bool {
+	return name == "from" || name == "to" || name == "cc" || name == "bcc"
+}
+
+// inAddresses reports whether a needle is in one of a field's addresses, which
+// may be written with comments and spaces in them (RFC 5322 section 4.4).
+func inAddresses(f field, needle string) bool {
+	return isAddressField(f.name) && strings.Contains(f.value, "@") && (strings.Contains(f.value, "(") || strings.ContainsAny(f.value, " \"")) &&
+		slices.ContainsFunc(addresses(f.value), func(a Address) bool { return strings.Contains(a.Mailbox+"@"+a.Host, needle) })
 }
 
 // matchesText compares the text of the body, or of body and header.

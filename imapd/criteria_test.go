@@ -50,7 +50,7 @@ func finds(t testing.TB, c *imap.SearchCriteria, m *store.Scanned) bool {
 
 func TestCriteria(t *testing.T) {
 	m := searched(t, "From: =?iso-8859-1?q?J=FCrgen_M=FCller?= <t-abc@msg.example.com>\r\n"+
-		"To: Tess <tess@msg.example.com>\r\nSubject: =?utf-8?b?w4dhIHZh?= =?utf-8?q?_bien=3F?= Hamlet\r\n"+
+		"To: Tess <tess@msg.example.com>\r\nCc: <sam (the agent) @ (his) agency . example>\r\nSubject: =?utf-8?b?w4dhIHZh?= =?utf-8?q?_bien=3F?= Hamlet\r\n"+
 		"Date: Mon, 31 Aug 2026 23:59:59 -0700\r\nKeywords: Hamlet,\r\n Ophelia\r\nX-Role: =?utf-8?q?L=C3=A9onie?=\r\nContent-Type: text/plain; charset=windows-1251\r\n\r\n",
 		"\xcf\xf0\xe8\xe2\xe5\xf2,  Stra\xdfe\r\nbreak  a\r\nleg\r\n")
 	day := func(d int) time.Time { return time.Date(2026, 9, d, 0, 0, 0, 0, time.UTC) }
@@ -67,6 +67,9 @@ func TestCriteria(t *testing.T) {
 		"from, without accents":       {header("From", "jurgen muller"), true},
 		"from, its address":           {header("FROM", "T-ABC@"), true},
 		"from, what is in To":         {header("From", "tess"), false},
+		"address with comments":       {header("Cc", "sam@agency.example"), true},
+		"address, what is commented":  {header("Cc", "the agent"), true},
+		"address that is not there":   {header("Cc", "sam@agency.example.org"), false},
 		"subject across words":        {header("Subject", "ca va bien? ham"), true},
 		"folded field":                {header("keywords", "hamlet, ophelia"), true},
 		"role, other case":            {header("X-Role", "LÉONIE"), true},

@@ -221,7 +221,7 @@ func (p *addressReader) angle() (route, mailbox, host string) {
 	} else {
 		p.i = len(p.s)
 	}
-	text = strings.TrimSpace(text)
+	text = uncommented(text)
 	if strings.HasPrefix(text, "@") {
 		if r, rest, ok := strings.Cut(text, ":"); ok {
 			route, text = r, rest
@@ -232,6 +232,31 @@ func (p *addressReader) angle() (route, mailbox, host string) {
 		return "", "", ""
 	}
 	return route, strings.Trim(text[:at], `"`), text[at+1:]
+}
+
+// uncommented leaves out comments and white space, but for what is quoted (RFC
+// 5322 section 4.4: between the parts of an address there may be both).
+func uncommented(text string) string {
+	if !strings.ContainsAny(text, "( \t\r\n") {
+		return text
+	}
+	var out []byte
+	for p := (addressReader{s: text}); p.i < len(text); {
+		switch c := text[p.i]; c {
+		case '(':
+			p.comment()
+		case '"':
+			from := p.i
+			p.quoted()
+			out = append(out, text[from:p.i]...)
+		case ' ', '\t', '\r', '\n':
+			p.i++
+		default:
+			out = append(out, c)
+			p.i++
+		}
+	}
+	return string(out)
 }
 
 // messageIDs returns the msg-ids of a value, without angle brackets.

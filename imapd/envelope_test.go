@@ -22,6 +22,8 @@ func TestAddresses(t *testing.T) {
 		{"Sam [Casting] <sam@x.example>, nonsense, b@y.example", []Address{{Name: "Sam [Casting]", Mailbox: "sam", Host: "x.example"}, {Mailbox: "b", Host: "y.example"}}},
 		{"user@domain (Real (old) Name)", []Address{{Name: "Real (old) Name", Mailbox: "user", Host: "domain"}}},
 		{"<@a,@b:user@domain>", []Address{{Route: "@a,@b", Mailbox: "user", Host: "domain"}}},
+		{"<sam (the \\) agent) @ (his)\tagency . example>", []Address{{Mailbox: "sam", Host: "agency.example"}}},
+		{`<"a (b) c" @x.example>`, []Address{{Mailbox: "a (b) c", Host: "x.example"}}},
 		{"Big   Name\t<x@y>", []Address{{Name: "Big Name", Mailbox: "x", Host: "y"}}},
 		{`"a b"@x.example`, nil},
 		{"", nil},

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/stagedoor/stagedoor/threading"
 )
@@ -37,7 +38,11 @@ func (s *Session) narrow(q *query, scope threading.UIDSet) (threading.UIDSet, er
 func (q *query) indexed() []string {
 	list := slices.Concat(q.body, q.text)
 	for _, h := range q.headers {
-		list = append(list, h.value)
+		if isAddressField(h.name) { // of an address only the atoms are sure to stand as they are
+			list = append(list, strings.FieldsFunc(h.value, func(r rune) bool { return r == '@' || r == '.' })...)
+		} else {
+			list = append(list, h.value)
+		}
 	}
 	return slices.DeleteFunc(list, func(needle string) bool { return len(needle) < 3 })
 }

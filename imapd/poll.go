@@ -56,8 +56,11 @@ func (s *Session) Poll(allowExpunge bool) ([]Update, error) {
 	}
 	b.told = nil
 	var updates []Update
-	if allowExpunge && len(b.gone) > 0 {
-		updates = b.expunge()
+	if allowExpunge {
+		b.missed = false
+		if len(b.gone) > 0 {
+			updates = b.expunge()
+		}
 	}
 	return s.take(entries, updates), nil
 }
@@ -132,6 +135,12 @@ func (b *selected) expunge() []Update {
 	})
 	b.gone = nil
 	return updates
+}
+
+// ExpungesWait reports whether messages are gone that the client was not told of
+// yet, because sequence numbers must not move.
+func (s *Session) ExpungesWait() bool {
+	return s.box != nil && (s.box.missed || len(s.box.gone) > 0)
 }
 
 // Changed is sent to when there may be something to poll for. It has one

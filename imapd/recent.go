@@ -2,7 +2,6 @@ package imapd
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -61,17 +60,7 @@ func (s *Session) noteRecent() {
 }
 
 // countRecent is how many of the session's recent messages are there.
-func (b *selected) countRecent() (n uint32) {
-	for _, r := range b.recent {
-		i, _ := slices.BinarySearch(b.uids, r.First)
-		k, found := slices.BinarySearch(b.uids, r.Last)
-		if found {
-			k++
-		}
-		n += uint32(k - i)
-	}
-	return n
-}
+func (b *selected) countRecent() uint32 { return uint32(b.count(b.recent)) }
 
 // flags are an entry's flags as this session's client sees them.
 func (s *Session) flags(e *threading.Entry) []imap.Flag {

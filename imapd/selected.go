@@ -18,6 +18,8 @@ type selected struct {
 	modseq   uint64   // what uids, and the flags told, are true of
 	// gone are expunged UIDs that the client has not been told of yet.
 	gone []uint32
+	// missed: a scan did not find some that the client knows.
+	missed bool
 	// told are the mod-sequences, by UID, of entries whose flags the client
 	// has been told since modseq: a poll doesn't repeat them. Emptied by it.
 	told map[uint32]uint64

@@ -275,8 +275,11 @@ func (c *conn) run(name string) (done, error) {
 	if cmd.poll != pollNot {
 		err = c.poll(cmd.poll == pollAll)
 	}
-	if d.code == codeHighest {
+	switch {
+	case d.code == codeHighest:
 		d.code = c.highest()
+	case d.code == "" && cmd.poll == pollFlags && c.s.ExpungesWait():
+		d.code = "EXPUNGEISSUED" // RFC 5530 section 3: what isn't found may be gone
 	}
 	return d, err
 }

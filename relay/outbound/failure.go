@@ -24,6 +24,9 @@ type failure struct {
 	// host: the fault is the host's or the way's, not this message's: another
 	// MX may do better, and other mail for the destination fares alike.
 	host bool
+	// elsewhere: the server has trouble of its own with this message (4.3.X, RFC
+	// 3463 section 3.4): another MX may take it. Other mail may fare better.
+	elsewhere bool
 	// uncertain: the message was sent whole but no answer came. It must be
 	// tried again (RFC 5321 section 4.5.4.1), later and not at the next MX:
 	// the server may have it.
@@ -41,6 +44,7 @@ func refusal(rep reply, stage string) *failure {
 		class: automatic.ClassOfReply(rep.code, rep.enhanced, strings.Join(rep.lines, " "))}
 	// 421: the server closes the connection (RFC 5321 section 3.8).
 	f.host = rep.code == 421
+	f.elsewhere = strings.HasPrefix(rep.enhanced, "4.3.")
 	return f
 }
 

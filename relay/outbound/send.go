@@ -17,7 +17,7 @@ func (q *Queue) sendBy(ctx context.Context, destination string, l letter) (provi
 		provider = s.provider
 		err := q.transact(ctx, destination, s, l)
 		var f *failure
-		if !errors.As(err, &f) || !f.host {
+		if !errors.As(err, &f) || !f.host && !f.elsewhere {
 			return provider, err
 		}
 		// The server has closed it meanwhile, or will any moment: begin afresh.
@@ -49,7 +49,7 @@ func (q *Queue) sendBy(ctx context.Context, destination string, l letter) (provi
 				err = q.transact(ctx, destination, s, l)
 			}
 			var f *failure
-			if !errors.As(err, &f) || !f.host {
+			if !errors.As(err, &f) || !f.host && !f.elsewhere {
 				return provider, err
 			}
 			last = err

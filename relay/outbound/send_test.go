@@ -261,6 +261,32 @@ nullandmore.example. MX 10 mx1.plain.example.
 	}
 }
 
+// TestNextMX: which refusals by the first MX lead to the second. One that is
+// about the recipient does not: greylisting would begin anew there.
+func TestNextMX(t *testing.T) {
+	for _, c := range []struct {
+		code     int
+		enhanced smtp.EnhancedCode
+		outcome  string
+	}{
+		{421, smtp.EnhancedCode{4, 7, 0}, "sent"},
+		{451, smtp.EnhancedCode{4, 3, 0}, "sent"},
+		{452, smtp.EnhancedCode{4, 3, 1}, "sent"},
+		{451, smtp.EnhancedCode{4, 7, 1}, "temporary"},
+		{450, smtp.EnhancedCode{4, 2, 1}, "temporary"},
+		{550, smtp.EnhancedCode{5, 1, 1}, "permanent"},
+		{550, smtp.EnhancedCode{5, 3, 0}, "permanent"},
+	} {
+		first := newSink(t, func(s *sink) { s.refuses = &smtp.SMTPError{Code: c.code, EnhancedCode: c.enhanced, Message: "no"} })
+		second := sinkAt(t, "127.0.0.2", first.port, nil)
+		q := network(t, Options{Port: first.port, Resolver: serveDNS(t, "x.example. MX 10 one.example.\nx.example. MX 20 two.example.\none.example. A 127.0.0.1\ntwo.example. A 127.0.0.2\n")})
+		err := q.send(t.Context(), "x.example", letterTo("a@x.example", small))
+		if outcome(err) != c.outcome || second.has("a@x.example") != (c.outcome == "sent") {
+			t.Errorf("%d %v: %s: %v, want %s", c.code, c.enhanced, outcome(err), err, c.outcome)
+		}
+	}
+}
+
 func (s *sink) has(to string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -57,8 +57,10 @@ type sink struct {
 	seen     map[string]int
 	fresh    chan struct{}
 	slow     time.Duration
-	slowed   int  // messages whose answer has been held back
-	quiet    bool // don't keep messages
+	allSlow  bool            // whoever the recipient is
+	slowed   int             // messages whose answer has been held back
+	quiet    bool            // don't keep messages
+	refuses  *smtp.SMTPError // every recipient
 }
 
 func newSink(t testing.TB, change func(*sink)) *sink {
@@ -137,6 +139,21 @@ func (s *sink) underWay(t testing.TB, n int) {
 	t.Fatalf("%d messages are not under way", n)
 }
 
+// quiesce waits until no connection is open, and what was under way has ended.
+func (s *sink) quiesce(t testing.TB) {
+	t.Helper()
+	for range 4000 {
+		s.mu.Lock()
+		open := s.open
+		s.mu.Unlock()
+		if open == 0 {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatal("connections stay open")
+}
+
 func (s *sink) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,6 +207,8 @@ func (x *sinkSession) Mail(from string, o *smtp.MailOptions) error {
 func (x *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	x.m.to = to
 	switch local, _, _ := strings.Cut(to, "@"); {
+	case x.s.refuses != nil:
+		return x.s.refuses
 	case local == "reject":
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no mailbox <" + to + "> here"}
 	case local == "unknown":
@@ -216,7 +235,7 @@ func (x *sinkSession) Data(r io.Reader) error {
 	switch {
 	case local == "late":
 		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "spam for " + x.m.to}
-	case local == "slow":
+	case local == "slow" || x.s.allSlow:
 		x.s.mu.Lock()
 		x.s.slowed++
 		x.s.mu.Unlock()

@@ -24,6 +24,7 @@ const domain = "msg.example.com"
 type site struct {
 	*store.Store
 	t     testing.TB
+	dir   string // of the database
 	sam   threading.Member
 	ahead atomic.Int64 // the clock's, in nanoseconds
 
@@ -37,9 +38,9 @@ func newSite(t testing.TB) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t}
+	s := &site{t: t, dir: t.TempDir()}
 	s.Store, err = store.Open(t.Context(), store.Options{
-		DSN: "sqlite:" + filepath.Join(t.TempDir(), "s.db"), Keyring: keys, IDs: threading.NewIDSource(), Now: s.now,
+		DSN: "sqlite:" + filepath.Join(s.dir, "s.db"), Keyring: keys, IDs: threading.NewIDSource(), Now: s.now,
 	})
 	if err != nil {
 		t.Fatal(err)

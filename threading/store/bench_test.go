@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stagedoor/stagedoor/threading"
 )
@@ -79,38 +78,6 @@ func benchmarkFiling(b *testing.B, callers int) {
 
 func BenchmarkFile1(b *testing.B)  { benchmarkFiling(b, 1) }
 func BenchmarkFile32(b *testing.B) { benchmarkFiling(b, 32) }
-
-// BenchmarkLease takes ten rows at a time. Its cost must not follow the
-// queue's length.
-func BenchmarkLease(b *testing.B) {
-	for _, rows := range []int{1_000, 200_000} {
-		b.Run(fmt.Sprint(rows), func(b *testing.B) {
-			x := newFixture(b)
-			err := x.c.commit(x.ctx, func(t *tx) error {
-				for i := range rows {
-					now := millis(x.clock.Now()) - int64(rows-i)
-					if _, err := t.exec("INSERT INTO queue (id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error) VALUES (?, ?, ?, ?, ?, NULL, ?, 0, ?, ?, 0, '')",
-						x.IDs().Next(), QueueNotification, i%1000, i, i, i, now, now); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			for b.Loop() {
-				list, err := x.Lease(x.ctx, 10, time.Minute)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if len(list) == 0 {
-					x.clock.advance(2 * time.Minute) // all leases run out
-				}
-			}
-		})
-	}
-}
 
 // BenchmarkStoreFlags100k sets and clears \Seen on 100,000 messages by one
 // command.

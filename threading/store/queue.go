@@ -65,6 +65,14 @@ func (s *Store) EnqueueOperator(ctx context.Context, header []byte, body threadi
 	})
 }
 
+// What finds the next rows: each is answered by the beginning of an index,
+// however long the queue is.
+const (
+	anyDue  = "SELECT 1 FROM queue WHERE due_at <= ? LIMIT 1"
+	someDue = "SELECT " + queueColumns + " FROM queue WHERE due_at <= ? ORDER BY due_at LIMIT ?"
+	nextDue = "SELECT due_at FROM queue ORDER BY due_at LIMIT 1"
+)
+
 // Lease takes up to n due rows for the given time. While a row is leased it is
 // due when the lease runs out: nobody else takes it before, and a worker that
 // crashes loses it. A worker that needs longer extends the lease. Attempts
@@ -72,7 +80,7 @@ func (s *Store) EnqueueOperator(ctx context.Context, header []byte, body threadi
 func (s *Store) Lease(ctx context.Context, n int, lease time.Duration) ([]Delivery, error) {
 	// Looking is cheap and needs no commit.
 	now := s.o.Now()
-	if err := s.row(ctx, "SELECT 1 FROM queue WHERE due_at <= ? LIMIT 1", []any{millis(now)}, new(int)); err == ErrNotFound {
+	if err := s.row(ctx, anyDue, []any{millis(now)}, new(int)); err == ErrNotFound {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("look at the queue: %w", err)
@@ -81,7 +89,7 @@ func (s *Store) Lease(ctx context.Context, n int, lease time.Duration) ([]Delive
 	till, owner := millis(now.Add(lease)), s.o.IDs.Next()
 	err := s.c.commit(ctx, func(t *tx) error {
 		list = nil
-		err := t.rows("SELECT "+queueColumns+" FROM queue WHERE due_at <= ? ORDER BY due_at LIMIT ?", []any{millis(now), n}, func(r scanner) error {
+		err := t.rows(someDue, []any{millis(now), n}, func(r scanner) error {
 			d, err := scanDelivery(r)
 			d.LeasedTill, d.Lease = fromMillis(till), owner
 			d.Attempts++
@@ -201,7 +209,7 @@ func (s *Store) Drop(ctx context.Context, id threading.ID) error {
 // NextDue returns when the next row is due. ErrNotFound if the queue is empty.
 func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 	var due int64
-	err := s.row(ctx, "SELECT due_at FROM queue ORDER BY due_at LIMIT 1", nil, &due)
+	err := s.row(ctx, nextDue, nil, &due)
 	return fromMillis(due), err
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/stagedoor/stagedoor/relay/language"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
@@ -94,7 +95,7 @@ func (s *Server) fill(ctx context.Context, path string, v visitor, p *accountPag
 	}
 	switch path {
 	case atSettings:
-		p.Choices, p.Zones, p.Languages = choices(p.Member.Alerts), zones, s.languages(p.Member)
+		p.Choices, p.Zones, p.Languages = choices(s.o.Languages.Of(language.Default), p.Member.Alerts), zones, s.languages(p.Member)
 	case atAddresses:
 		p.Addresses, err = s.o.Store.Addresses(ctx, v.ID)
 	case atPasswords:

@@ -4,26 +4,23 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/stagedoor/stagedoor/relay/language"
 	"github.com/stagedoor/stagedoor/threading"
 )
 
 // alertsPage is what the page behind a notification's link shows.
 type alertsPage struct {
+	spoken
 	Choices []alertsChoice
 	Subject string         // of the conversation; empty: there is none
 	Own     []alertsChoice // of the conversation
 }
 
 // ownChoices are the settings of one conversation.
-func ownChoices(current threading.Alerts) []alertsChoice {
-	list := []alertsChoice{
-		{Value: threading.AlertsUsual, Label: "As in general"},
-		{Value: threading.AlertsImmediate, Label: "At once"},
-		{Value: threading.AlertsDaily, Label: "Once a day"},
-		{Value: threading.AlertsNever, Label: "Never"},
-	}
+func ownChoices(l *language.Language, current threading.Alerts) []alertsChoice {
+	list := append([]alertsChoice{{Value: threading.AlertsUsual, Label: l.Say("alerts.usual"), Current: current == threading.AlertsUsual}}, choices(l, current)...)
 	for i := range list {
-		list[i].Current = list[i].Value == current
+		list[i].More = ""
 	}
 	return list
 }
@@ -33,16 +30,17 @@ func ownChoices(current threading.Alerts) []alertsChoice {
 func (s *Server) alerts(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), workTime)
 	defer cancel()
-	l, err := s.o.Pipeline.AlertsOf(ctx, r.PathValue("token"))
+	link, err := s.o.Pipeline.AlertsOf(ctx, r.PathValue("token"))
 	if err != nil {
 		s.failed(w, err)
 		return
 	}
-	p := alertsPage{Choices: choices(l.Member.Alerts)}
-	if l.Thread.ID != 0 {
-		p.Subject, p.Own = l.Thread.Subject, ownChoices(l.Own)
+	l := s.o.Languages.Of(link.Member.Language)
+	p := alertsPage{spoken: spoken{l}, Choices: choices(l, link.Member.Alerts)}
+	if link.Thread.ID != 0 {
+		p.Subject, p.Own = link.Thread.Subject, ownChoices(l, link.Own)
 	}
-	s.show(w, http.StatusOK, "How often do you want mail about new messages?", "alerts", p)
+	s.showIn(l, w, http.StatusOK, l.Say("alerts.title"), "alerts", p)
 }
 
 // setAlerts takes a form of that page, or a mail program's one click (RFC 8058
@@ -50,35 +48,36 @@ func (s *Server) alerts(w http.ResponseWriter, r *http.Request) {
 func (s *Server) setAlerts(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), workTime)
 	defer cancel()
-	l, err := s.o.Pipeline.AlertsOf(ctx, r.PathValue("token"))
+	link, err := s.o.Pipeline.AlertsOf(ctx, r.PathValue("token"))
 	if err != nil {
 		s.failed(w, err)
 		return
 	}
+	l := s.o.Languages.Of(link.Member.Language)
 	alerts := threading.Alerts(r.PostFormValue("alerts"))
 	if r.PostFormValue("List-Unsubscribe") == "One-Click" {
 		alerts = threading.AlertsNever
 	}
-	topic := r.PostFormValue("about") == "conversation" && l.Thread.ID != 0
+	topic := r.PostFormValue("about") == "conversation" && link.Thread.ID != 0
 	var said string
 	switch {
 	case topic && (alerts.Known() || alerts == threading.AlertsUsual && r.PostForm.Has("alerts")):
-		said = "That is how you are told of this conversation from now on. Its messages come to your mailbox in any case."
-		err = s.o.Pipeline.SetThreadAlerts(ctx, l.Member, l.Thread.ID, alerts)
+		said = l.Say("alerts.said_conversation")
+		err = s.o.Pipeline.SetThreadAlerts(ctx, link.Member, link.Thread.ID, alerts)
 	case alerts.Known() && !topic:
 		said = map[threading.Alerts]string{
-			threading.AlertsImmediate: "From now on each new message is mailed to you as it comes.",
-			threading.AlertsDaily:     "From now on you get one mail a day, when there is something new.",
-			threading.AlertsNever:     "You get no more mail about new messages. They are all kept in your mailbox, which any mail client opens.",
+			threading.AlertsImmediate: l.Say("alerts.said_immediate"),
+			threading.AlertsDaily:     l.Say("alerts.said_daily"),
+			threading.AlertsNever:     l.Say("alerts.said_never"),
 		}[alerts]
-		err = s.o.Pipeline.SetAlerts(ctx, l, alerts)
+		err = s.o.Pipeline.SetAlerts(ctx, link, alerts)
 	default:
-		s.tell(w, http.StatusBadRequest, "Please choose an answer", "Go back and choose one of the settings.")
+		s.showIn(l, w, http.StatusBadRequest, l.Say("page.choose"), "text", []string{l.Say("page.choose_setting")})
 		return
 	}
 	if err != nil {
 		s.failed(w, err)
 		return
 	}
-	s.tell(w, http.StatusOK, "Your choice has been saved", said)
+	s.showIn(l, w, http.StatusOK, l.Say("page.saved"), "text", []string{said})
 }

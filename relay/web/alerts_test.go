@@ -99,3 +99,45 @@ func TestAlertsOfAConversation(t *testing.T) {
 		}
 	}
 }
+
+// The pages that a mail's footer links to speak the language of the mail.
+func TestLinkedPagesInTheMembersLanguage(t *testing.T) {
+	p := newPages(t)
+	ctx := context.Background()
+	tess, err := p.Store.MemberByHandle(ctx, "tess")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tess.Language = "de"
+	if err := p.Store.UpdateMember(ctx, tess); err != nil {
+		t.Fatal(err)
+	}
+	token, _, _ := strings.Cut(strings.TrimPrefix(p.Alias, threading.AliasPrefix), "@")
+	id, _ := p.Store.Keyring().ParseToken(seal.TokenAlias, token)
+	alerts, block := "/alerts/"+p.Store.Keyring().Token(seal.TokenTopic, id), "/block/"+p.Store.Keyring().Token(seal.TokenBlock, id)
+	for _, c := range []struct {
+		link string
+		form url.Values // nil: it is opened
+		want []string
+	}{
+		{alerts, nil, []string{`<html lang="de">`, "Wie oft möchten Sie Mail über neue Nachrichten?", "Nur diese Unterhaltung", "Mail über „Callback“"}},
+		{alerts, url.Values{"alerts": {"daily"}}, []string{`<html lang="de">`, "Ihre Wahl ist gespeichert", "eine Mail am Tag"}},
+		{alerts, url.Values{"alerts": {"hourly"}}, []string{"Bitte wählen Sie eine Antwort"}},
+		{block, nil, []string{`<html lang="de">`, "Sam blockieren oder melden?", "Keine Mail darüber"}},
+		{block, url.Values{"action": {"mute"}}, []string{"Sie bekommen keine Mail über diese Unterhaltung mehr."}},
+		{block, url.Values{"action": {"block"}}, []string{"Erledigt", "Sam ist blockiert"}},
+		{block, nil, []string{"Sam ist blockiert", "Sam nicht mehr blockieren"}},
+	} {
+		var body string
+		if c.form == nil {
+			_, body = p.get(c.link)
+		} else {
+			_, body = p.post(c.link, c.form)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s %v lacks %q:\n%s", c.link, c.form, want, body)
+			}
+		}
+	}
+}

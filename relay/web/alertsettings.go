@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/stagedoor/stagedoor/relay/language"
 	"github.com/stagedoor/stagedoor/threading"
 )
 
@@ -17,11 +18,11 @@ type alertsChoice struct {
 
 // choices are the settings of the alerts in the order in which pages show
 // them.
-func choices(current threading.Alerts) []alertsChoice {
+func choices(l *language.Language, current threading.Alerts) []alertsChoice {
 	list := []alertsChoice{
-		{Value: threading.AlertsImmediate, Label: "At once", More: "Each message is mailed to me as it comes."},
-		{Value: threading.AlertsDaily, Label: "Once a day", More: "One mail with what is new."},
-		{Value: threading.AlertsNever, Label: "Never", More: "I read my messages in a mail app."},
+		{Value: threading.AlertsImmediate, Label: l.Say("alerts.immediate"), More: l.Say("alerts.immediate_more")},
+		{Value: threading.AlertsDaily, Label: l.Say("alerts.daily"), More: l.Say("alerts.daily_more")},
+		{Value: threading.AlertsNever, Label: l.Say("alerts.never"), More: l.Say("alerts.never_more")},
 	}
 	for i := range list {
 		list[i].Current = list[i].Value == current
@@ -45,10 +46,6 @@ var zones = []string{
 func (s *Server) accountAlerts(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {
 	m := v.Member
 	m.Alerts, m.DigestAt, m.Timezone = threading.Alerts(r.PostFormValue("alerts")), r.PostFormValue("digest_at"), strings.TrimSpace(r.PostFormValue("timezone"))
-	known := false
-	for _, c := range choices("") {
-		known = known || c.Value == m.Alerts
-	}
 	wrong := problem{}
 	if err := threading.CheckTimezone(m.Timezone); err != nil {
 		wrong = problem{Field: "timezone", Text: "“" + m.Timezone + "” " + err.Error() + "."}
@@ -61,7 +58,7 @@ func (s *Server) accountAlerts(ctx context.Context, w http.ResponseWriter, r *ht
 	} else if tag != "" {
 		wrong = problem{Field: "language", Text: "That is none of the languages."}
 	}
-	if !known {
+	if !m.Alerts.Known() {
 		wrong = problem{Field: "alerts", Text: "Please choose one of the three."}
 	}
 	if wrong.Text != "" {

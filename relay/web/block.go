@@ -11,6 +11,7 @@ import (
 
 // blockPage is what the page behind a notification's link shows.
 type blockPage struct {
+	spoken
 	Other, Brand, SafetyURL string
 	Subject                 string
 	Blocked, Muted          bool
@@ -26,13 +27,15 @@ func (s *Server) block(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, err)
 		return
 	}
-	title := "Block or report " + a.Other.DisplayName() + "?"
+	l, other := s.o.Languages.Of(a.Viewer.Language), a.Other.DisplayName()
+	title := l.Say("block.title", "name", other)
 	if a.Blocked {
-		title = a.Other.DisplayName() + " is blocked"
+		title = l.Say("block.title_blocked", "name", other)
 	}
 	// The form counts characters, the store octets of UTF-8: a quarter always fits.
-	s.show(w, http.StatusOK, title, "block", blockPage{
-		Other: a.Other.DisplayName(), Brand: s.o.Brand, SafetyURL: s.o.SafetyURL, Subject: a.Thread.Subject, Blocked: a.Blocked, Muted: a.Alerts == threading.AlertsNever, MaxReason: threading.MaxReason / 4,
+	s.showIn(l, w, http.StatusOK, title, "block", blockPage{
+		spoken: spoken{l},
+		Other:  other, Brand: s.o.Brand, SafetyURL: s.o.SafetyURL, Subject: a.Thread.Subject, Blocked: a.Blocked, Muted: a.Alerts == threading.AlertsNever, MaxReason: threading.MaxReason / 4,
 	})
 }
 
@@ -45,7 +48,8 @@ func (s *Server) setBlock(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, err)
 		return
 	}
-	other := a.Other.DisplayName()
+	l, other := s.o.Languages.Of(a.Viewer.Language), a.Other.DisplayName()
+	tell := func(status int, title string, sentences ...string) { s.showIn(l, w, status, title, "text", sentences) }
 	action := r.PostFormValue("action")
 	block, report := action == "block" || action == "both", action == "report" || action == "both"
 	var said []string
@@ -56,39 +60,39 @@ func (s *Server) setBlock(w http.ResponseWriter, r *http.Request) {
 			alerts = threading.AlertsNever
 		}
 		if err = s.o.Pipeline.SetThreadAlerts(ctx, a.Viewer, a.Thread.ID, alerts); err == nil {
-			what := "You get mail about this conversation again."
+			what := l.Say("block.said_unmuted")
 			if action == "mute" {
-				what = "You get no more mail about this conversation. Its messages still come to your mailbox, which any mail client opens."
+				what = l.Say("block.said_muted")
 			}
-			s.tell(w, http.StatusOK, "Your choice has been saved", what)
+			tell(http.StatusOK, l.Say("page.saved"), what)
 			return
 		}
 	case action == "unblock":
 		if err = s.o.Pipeline.SetBlocked(ctx, a, false); err == nil {
-			s.tell(w, http.StatusOK, other+" is not blocked any more", "What they write from now on reaches you again. What they wrote meanwhile does not.")
+			tell(http.StatusOK, l.Say("block.said_unblocked_title", "name", other), l.Say("block.said_unblocked"))
 			return
 		}
 	case !block && !report:
-		s.tell(w, http.StatusBadRequest, "Please choose an answer", "Go back and press one of the buttons.")
+		tell(http.StatusBadRequest, l.Say("page.choose"), l.Say("page.choose_button"))
 		return
 	}
 	if err == nil && block {
 		if err = s.o.Pipeline.SetBlocked(ctx, a, true); err == nil {
-			said = append(said, other+" is blocked: nothing that they write reaches you any more. They are not told. This page unblocks them.")
+			said = append(said, l.Say("block.said_blocked", "name", other))
 		}
 	}
 	if err == nil && report {
 		switch err = s.o.Pipeline.Report(ctx, a, threading.ReportPage, r.PostFormValue("reason")); {
 		case err == nil:
-			said = append(said, "Thank you for the report. The team of "+s.o.Brand+" will look at it.")
+			said = append(said, l.Say("block.said_reported", "brand", s.o.Brand))
 		case errors.Is(err, store.ErrNothingToReport):
 			err = nil
-			said = append(said, "There is no message of "+other+" in this conversation that could be reported.")
+			said = append(said, l.Say("block.said_nothing", "name", other))
 		}
 	}
 	if err != nil {
 		s.failed(w, err)
 		return
 	}
-	s.tell(w, http.StatusOK, "Done", said...)
+	tell(http.StatusOK, l.Say("page.done"), said...)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stagedoor/stagedoor/relay"
+	"github.com/stagedoor/stagedoor/relay/language"
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/seal"
 )
@@ -49,7 +50,7 @@ func (s *Server) showConversations(ctx context.Context, w http.ResponseWriter, s
 		p.Older = k.Token(seal.TokenItem, list[threadsPerPage-1].Newest)
 	}
 	for _, t := range list {
-		row := threadRow{Subject: t.Thread.Subject, About: t.About(), Last: t.Newest.Time().In(v.Location()), Choices: ownChoices(t.Alerts), Token: k.Token(seal.TokenThread, t.Thread.ID)}
+		row := threadRow{Subject: t.Thread.Subject, About: t.About(), Last: t.Newest.Time().In(v.Location()), Choices: ownChoices(s.o.Languages.Of(language.Default), t.Alerts), Token: k.Token(seal.TokenThread, t.Thread.ID)}
 		for i, m := range t.Participants {
 			row.With = append(row.With, other{m.DisplayName(), s.base + "/block/" + k.Token(seal.TokenBlock, t.Aliases[i].ID)})
 		}

@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"net/http"
 	"time"
+
+	"github.com/stagedoor/stagedoor/relay/language"
 )
 
 //go:embed pages
@@ -28,7 +30,17 @@ type page struct {
 	Framed                   bool          // Origins may show the page within theirs
 	Embed                    bool          // and it is shown so
 	Origins                  string        // parted by spaces
+	spoken                                 // English, if nothing else is said
 }
+
+// spoken is the language of a page.
+type spoken struct{ says *language.Language }
+
+// Say is a phrase; fields are names and values in turn.
+func (s spoken) Say(key string, fields ...any) (string, error) { return s.says.TrySay(key, fields...) }
+
+// Lang is the language's tag.
+func (s spoken) Lang() string { return s.says.Tag() }
 
 // problem is what is wrong with a form: a sentence for who wrote it, and the
 // field that it is about, if it is about one.
@@ -50,9 +62,17 @@ func (s *Server) show(w http.ResponseWriter, status int, title, name string, dat
 	s.frame(w, status, page{Title: title}, name, data)
 }
 
+// showIn answers with a page in a language.
+func (s *Server) showIn(l *language.Language, w http.ResponseWriter, status int, title, name string, data any) {
+	s.frame(w, status, page{Title: title, spoken: spoken{l}}, name, data)
+}
+
 // frame answers with a page of that template. Its address may hold a token: it
 // is neither cached nor passed on in a Referer.
 func (s *Server) frame(w http.ResponseWriter, status int, p page, name string, data any) {
+	if p.says == nil {
+		p.says = s.o.Languages.Of(language.Default)
+	}
 	var content, out bytes.Buffer
 	err := templates.ExecuteTemplate(&content, name, data)
 	if err == nil {

@@ -23,7 +23,7 @@ type Config struct {
 	Language   string `toml:"language" doc:"In what language members are written to who have chosen none: en, de, or one of your own (notify.templates)."`
 	Operator   string `toml:"operator" doc:"Where postmaster@, abuse@ and support@ of the domain are sent: a real address outside the domain. Empty: such mail is refused for the time being (450)."`
 	SupportURL string `toml:"support_url" doc:"A page that helps people; shown in footers."`
-	SafetyURL  string `toml:"safety_url" doc:"A page such as \"Beware of scams\"; linked from the page that blocks and reports."`
+	SafetyURL  string `toml:"safety_url" doc:"A page such as \"Beware of scams\"; linked from warnings and from the page that blocks and reports."`
 
 	Storage    Storage    `toml:"storage" doc:"Where the data is kept."`
 	SMTP       SMTP       `toml:"smtp" doc:"Ingress: mail from the internet."`
@@ -184,6 +184,8 @@ type Limits struct {
 
 // Safety is [safety].
 type Safety struct {
+	Caution           bool       `toml:"caution" doc:"Above a first message that asks its reader to pay or to go on elsewhere, a line warns who has never written to its writer; safety_url is linked. Its writer does not see it."`
+	CautionFile       string     `toml:"caution_file" doc:"What such messages are found by, and the sentences that warn. Empty: the set that comes with the program, which stagedoor config caution prints."`
 	RefusedExtensions []string   `toml:"refused_extensions" doc:"Attached files whose names end so are refused, also in zip files: programs and what runs like one. Lower case, without a dot; [] refuses none by its name."`
 	RefusedContents   []string   `toml:"refused_contents" doc:"Attached files that turn out to be so are refused, whatever their name, also in zip files: program (Windows, Linux, macOS, Java, Android), script (its first line names an interpreter), shortcut (Windows), image (of a disk), macros (a document with macros)."`
 	LookAlikeHandles  LookAlikes `toml:"look_alike_handles" doc:"A new member's handle that can be taken for another's (te55 for tess, rnona for mona): refuse or allow."`

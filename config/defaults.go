@@ -34,7 +34,7 @@ func Default() *Config {
 		DNS:        DNS{Addresses: []string{}},
 		Privacy:    Privacy{TypedAddress: TypedAllow, RemoteImages: RemoteKeep},
 		Threads:    Threads{OutOfOffice: OutOfOfficeFile, ExpireDays: 730},
-		Safety:     Safety{RefusedExtensions: strings.Fields(programs), RefusedContents: slices.Clone(refusable), LookAlikeHandles: LookAlikesRefuse},
+		Safety:     Safety{Caution: true, RefusedExtensions: strings.Fields(programs), RefusedContents: slices.Clone(refusable), LookAlikeHandles: LookAlikesRefuse},
 		Limits: Limits{APIPerMinute: 6000, MaxRecipients: 100, Connections: 10000, ConnectionsPerIP: 50, SessionsPerMember: 50,
 			NewThreadsPerHour: 60, NewThreadsPerDay: 300, NewMemberDays: 7, NewMemberPerHour: 10, NewMemberPerDay: 30, MessagesPerHour: 300,
 			FormsPerHour: 120, FormsPerIP: 240},
@@ -95,7 +95,7 @@ func (c *Config) complete(base string) {
 	}
 	for _, path := range []*string{
 		&c.Storage.KeyFile, &c.Storage.TempDir, &c.HTTP.APITokenFile, &c.TLS.CertFile, &c.TLS.KeyFile, &c.TLS.ACMECAFile, &c.Notify.Templates,
-		&c.Outbound.SmarthostPasswordFile, &c.DKIM.KeyFile,
+		&c.Outbound.SmarthostPasswordFile, &c.DKIM.KeyFile, &c.Safety.CautionFile,
 	} {
 		*path = under(*path)
 	}

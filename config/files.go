@@ -23,6 +23,7 @@ func (c *Config) CheckFiles() error {
 		{"http.api_token_file", c.HTTP.APITokenFile, 0o077},
 		{"tls.cert_file", c.TLS.CertFile, 0},
 		{"tls.acme_ca_file", c.TLS.ACMECAFile, 0},
+		{"safety.caution_file", c.Safety.CautionFile, 0},
 		// Certificate tools give the key to a group of servers.
 		{"tls.key_file", c.TLS.KeyFile, 0o027},
 		{"outbound.smarthost_password_file", c.Outbound.SmarthostPasswordFile, 0o077},

@@ -40,27 +40,20 @@ func (p *Pipeline) fileAll(ctx context.Context, pl *plan, h *head, msg *spool.Me
 		return nil, err
 	}
 	now := p.o.Now()
-	bodies := map[string]*rebuilt{} // by preface: letters that say the same share one body
-	defer func() {
-		for _, rb := range bodies {
-			_ = rb.spooled.Close()
-		}
-	}()
+	bodies := rebuilds{p: p, msg: msg, identity: identity, made: map[above]*rebuilt{}}
+	defer bodies.close()
+	warn := &warner{p: p, msg: msg}
 	filings := make([]threading.Filing, 0, len(pl.letters))
 	for _, l := range pl.letters {
-		preface := l.preface()
-		rb := bodies[preface]
-		if rb == nil {
-			if rb, err = p.rebuild(ctx, msg, identity, preface); err != nil {
-				return nil, err
-			}
-			bodies[preface] = rb
-		}
-		f, err := p.filing(pl, l, h, rb, digest, now)
+		v, err := p.versions(ctx, pl, l, h, &bodies, warn)
 		if err != nil {
 			return nil, err
 		}
-		if err := p.gate(ctx, f, rb, identity); err != nil {
+		f, err := p.filing(pl, l, h, v, digest, now)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.gate(ctx, f, v, identity); err != nil {
 			return nil, err
 		}
 		filings = append(filings, f)
@@ -121,13 +114,76 @@ type rebuilt struct {
 	spooled *spool.Message
 }
 
+// above is what stands above a rebuilt message. Letters of which it is the same
+// share one body.
+type above struct{ preface, caution string }
+
+// rebuilds are a message's rebuilt versions.
+type rebuilds struct {
+	p        *Pipeline
+	msg      *spool.Message
+	identity sanitize.Identity
+	made     map[above]*rebuilt
+}
+
+func (r *rebuilds) with(ctx context.Context, a above) (*rebuilt, error) {
+	if rb := r.made[a]; rb != nil {
+		return rb, nil
+	}
+	rb, err := r.p.rebuild(ctx, r.msg, r.identity, a)
+	if err == nil {
+		r.made[a] = rb
+	}
+	return rb, err
+}
+
+func (r *rebuilds) close() {
+	for _, rb := range r.made {
+		_ = rb.spooled.Close()
+	}
+}
+
+// versions are what the participants of one letter get: the message as it is,
+// and, those in warned, with a warning above it.
+type versions struct {
+	plain, cautioned *rebuilt
+	warned           map[threading.ID]bool
+}
+
+func (v *versions) of(member threading.ID) *rebuilt {
+	if v.warned[member] {
+		return v.cautioned
+	}
+	return v.plain
+}
+
+// versions rebuilds the message for a letter.
+func (p *Pipeline) versions(ctx context.Context, pl *plan, l *letter, h *head, bodies *rebuilds, warn *warner) (*versions, error) {
+	v := &versions{}
+	var err error
+	if v.plain, err = bodies.with(ctx, above{preface: l.preface()}); err != nil || pl.automatic || p.o.Caution == nil {
+		return v, err
+	}
+	strangers, err := p.strangers(ctx, l)
+	if err != nil || len(strangers) == 0 {
+		return v, err
+	}
+	line, err := warn.warning(h.decoded("Subject"))
+	if err != nil || line == "" {
+		return v, err
+	}
+	v.warned = strangers
+	v.cautioned, err = bodies.with(ctx, above{l.preface(), line})
+	return v, err
+}
+
 // rebuild sanitizes the message. The result is spooled once, so that the index
 // and the gate read exactly what is stored.
-func (p *Pipeline) rebuild(ctx context.Context, msg *spool.Message, id sanitize.Identity, preface string) (*rebuilt, error) {
+func (p *Pipeline) rebuild(ctx context.Context, msg *spool.Message, id sanitize.Identity, a above) (*rebuilt, error) {
 	w := spool.NewWriter(p.o.TempDir)
 	defer w.Discard()
 	res, err := sanitize.Rewrite(w, msg.Open(), sanitize.Options{
-		Identity: id, Typed: p.o.TypedAddress, RemoteImages: p.o.RemoteImages, Unwanted: p.o.Unwanted, Preface: preface, Domain: p.o.Domain, TempDir: p.o.TempDir,
+		Identity: id, Typed: p.o.TypedAddress, RemoteImages: p.o.RemoteImages, Unwanted: p.o.Unwanted, Preface: a.preface, Caution: a.caution, Domain: p.o.Domain, TempDir: p.o.TempDir,
 	})
 	var refused *sanitize.RefusedError
 	if errors.As(err, &refused) {
@@ -166,12 +222,11 @@ func (p *Pipeline) store(ctx context.Context, rb *rebuilt) error {
 }
 
 // filing composes what one letter puts into the mailboxes.
-func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest string, now time.Time) (threading.Filing, error) {
+func (p *Pipeline) filing(pl *plan, l *letter, h *head, v *versions, digest string, now time.Time) (threading.Filing, error) {
 	l.messageID = p.o.Store.IDs().Next()
 	l.date = now
 	l.automatic = pl.automatic
-	l.mime = rb.MIMEFields
-	l.subject = rb.Subject
+	l.subject = v.plain.Subject
 	switch {
 	case l.subject != "":
 	case l.newThread != nil:
@@ -186,8 +241,8 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest stri
 	foreign := h.messageID()
 	f := threading.Filing{
 		NewThread: l.newThread,
-		Message:   threading.Message{ID: l.messageID, ThreadID: l.view.Thread.ID, WriterID: l.writer.ID, BodyID: rb.body.ID, FiledAt: now},
-		Body:      rb.body,
+		Message:   threading.Message{ID: l.messageID, ThreadID: l.view.Thread.ID, WriterID: l.writer.ID, BodyID: v.plain.body.ID, FiledAt: now},
+		Body:      v.plain.body,
 		Dedupe:    p.dedupe(l, h, digest),
 
 		NotifyAfter: p.o.NotifyAfter,
@@ -195,7 +250,10 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest stri
 	if f.Automatic = pl.automatic; !f.Automatic {
 		f.Pace = p.paceOf(pl.writer)
 	}
-	f.Mark = p.mark(pl, l, h, rb.Subject)
+	f.Mark = p.mark(pl, l, h, v.plain.Subject)
+	if v.cautioned != nil {
+		f.Other = &v.cautioned.body
+	}
 	if _, domain := splitRecipient(foreign); foreign != "" && !p.ours(domain) {
 		f.Message.ForeignID = foreign
 	}
@@ -203,7 +261,8 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, rb *rebuilt, digest stri
 		if m.Status == threading.MemberRemoved {
 			continue
 		}
-		c := threading.Copy{MemberID: m.ID, Header: p.headerFor(l, m), Mailbox: threading.UseInbox}
+		l.mime = v.of(m.ID).MIMEFields
+		c := threading.Copy{MemberID: m.ID, Other: v.warned[m.ID], Header: p.headerFor(l, m), Mailbox: threading.UseInbox}
 		if m.ID == l.writer.ID {
 			c.Mailbox, c.Flags = threading.UseSent, threading.FlagSeen
 			if pl.byClient && foreign != "" {
@@ -234,12 +293,13 @@ func (p *Pipeline) dedupe(l *letter, h *head, digest string) []byte {
 
 // gate proves that what the others get has no identifier of the writer left.
 // It fails closed.
-func (p *Pipeline) gate(ctx context.Context, f threading.Filing, rb *rebuilt, id sanitize.Identity) error {
-	id.Hosts = rb.Hosts // what the message's own Received fields gave away
+func (p *Pipeline) gate(ctx context.Context, f threading.Filing, v *versions, id sanitize.Identity) error {
+	id.Hosts = v.plain.Hosts // what the message's own Received fields gave away
 	for _, c := range f.Copies {
 		if c.MemberID == f.Message.WriterID {
 			continue
 		}
+		rb := v.of(c.MemberID)
 		header, body := c.Header, io.Reader(strings.NewReader("\r\n"))
 		if rb.gated {
 			header = bytes.Replace(header, rb.MIMEFields, []byte("Content-Type: text/plain\r\n"), 1)

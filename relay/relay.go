@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stagedoor/stagedoor/relay/automatic"
+	"github.com/stagedoor/stagedoor/relay/caution"
 	"github.com/stagedoor/stagedoor/relay/language"
 	"github.com/stagedoor/stagedoor/relay/sanitize"
 	"github.com/stagedoor/stagedoor/relay/senderauth"
@@ -37,6 +38,10 @@ type Options struct {
 	TypedAddress sanitize.Typed
 	RemoteImages sanitize.RemoteImages // empty: they are kept
 	Unwanted     sanitize.Unwanted     // attached files that are refused
+	// Caution is what first messages of strangers are looked through for; nil:
+	// nobody is warned. SafetyURL, if set, is linked from the warning.
+	Caution   *caution.Set
+	SafetyURL string
 	// HoldFor is how long a message waits for its member to say who wrote it;
 	// zero: nothing is held but what came by LMTP.
 	HoldFor time.Duration

@@ -106,24 +106,30 @@ func (s *stage) submit(writer threading.Member, raw []byte, to ...string) error 
 	return s.Submit(context.Background(), writer, targets, spool.FromBytes(raw))
 }
 
-// mailbox returns the whole messages of a member's mailbox, oldest first.
-func (s *stage) mailbox(m threading.Member, name string) []string {
+// entries are a mailbox's entries, oldest first.
+func (s *stage) entries(m threading.Member, name string) []threading.Entry {
 	s.Helper()
-	ctx := context.Background()
-	mb, err := s.store.Mailbox(ctx, m.ID, name)
+	mb, err := s.store.Mailbox(context.Background(), m.ID, name)
 	if err != nil {
 		s.Fatal(err)
 	}
-	var out []string
 	var entries []threading.Entry
-	err = s.store.Entries(ctx, m.ID, mb.ID, threading.UIDSet{{First: 1, Last: 1<<32 - 1}}, func(e threading.Entry) error {
+	err = s.store.Entries(context.Background(), m.ID, mb.ID, threading.UIDSet{{First: 1, Last: 1<<32 - 1}}, func(e threading.Entry) error {
 		entries = append(entries, e)
 		return nil
 	})
 	if err != nil {
 		s.Fatal(err)
 	}
-	for _, e := range entries {
+	return entries
+}
+
+// mailbox returns the whole messages of a member's mailbox, oldest first.
+func (s *stage) mailbox(m threading.Member, name string) []string {
+	s.Helper()
+	ctx := context.Background()
+	var out []string
+	for _, e := range s.entries(m, name) {
 		it, err := s.store.Item(ctx, m.ID, e.ItemID)
 		if err != nil {
 			s.Fatal(err)

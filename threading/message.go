@@ -66,6 +66,8 @@ type Copy struct {
 	// Notify: queue a notification of this copy to the member's real address, if
 	// the member is told of the thread at once.
 	Notify bool
+	// Other: the member gets Filing.Other instead of Filing.Body.
+	Other bool
 	// ClientID is the keyed hash of the Message-ID under which the member's
 	// own client may also APPEND the message to Sent; nil when there is none.
 	ClientID []byte
@@ -79,7 +81,10 @@ type Filing struct {
 	NewThread *NewThread
 	Message   Message
 	Body      Body
-	Copies    []Copy
+	// Other, if set, is what some viewers get instead of Body: with a warning above
+	// it.
+	Other  *Body
+	Copies []Copy
 	// Dedupe is the keyed hash of (writer, thread or recipient, Message-ID, content): if it
 	// was filed within DedupeFor, nothing is written and the first filing is
 	// returned. Nil: not checked.

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stagedoor/stagedoor/config"
+	"github.com/stagedoor/stagedoor/relay/caution"
 )
 
 func newConfigCommand(s *site) *cobra.Command {
@@ -14,6 +15,7 @@ func newConfigCommand(s *site) *cobra.Command {
 		printing("example", "Print a configuration with every key and its default", config.Example),
 		printing("reference", "Print the documentation of all keys, in Markdown", config.Reference),
 		newConfigTemplateCommand(s),
+		printing("caution", "Print what first messages are looked through for, to begin a safety.caution_file with", func() []byte { return []byte(caution.File()) }),
 	)
 }
 
@@ -39,6 +41,9 @@ func newConfigCheckCommand(s *site) *cobra.Command {
 				return err
 			}
 			if _, err := loadTemplates(cfg); err != nil {
+				return err
+			}
+			if _, err := cautions(cfg); err != nil {
 				return err
 			}
 			for _, warning := range cfg.Warnings() {

@@ -214,6 +214,10 @@ func (o *open) pipeline() (*relay.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
+	warnings, err := cautions(o.Config)
+	if err != nil {
+		return nil, err
+	}
 	return relay.New(relay.Options{
 		Languages:       look.Languages,
 		NotifyAfter:     time.Duration(o.Notify.Grace),
@@ -226,6 +230,8 @@ func (o *open) pipeline() (*relay.Pipeline, error) {
 		TypedAddress:    sanitize.Typed(o.Privacy.TypedAddress),
 		RemoteImages:    sanitize.RemoteImages(o.Privacy.RemoteImages),
 		Unwanted:        unwanted(o.Safety),
+		Caution:         warnings,
+		SafetyURL:       o.SafetyURL,
 		Groups:          o.Config.Threads.Groups,
 		Pace:            threading.Pace{ThreadsPerHour: o.Limits.NewThreadsPerHour, ThreadsPerDay: o.Limits.NewThreadsPerDay, MessagesPerHour: o.Limits.MessagesPerHour},
 		NewPace:         threading.Pace{ThreadsPerHour: o.Limits.NewMemberPerHour, ThreadsPerDay: o.Limits.NewMemberPerDay, MessagesPerHour: o.Limits.MessagesPerHour},
@@ -235,13 +241,4 @@ func (o *open) pipeline() (*relay.Pipeline, error) {
 		TempDir:         o.Storage.TempDir,
 		Logger:          o.log,
 	}), nil
-}
-
-// unwanted are the attached files that are refused.
-func unwanted(c config.Safety) sanitize.Unwanted {
-	u := sanitize.Unwanted{Extensions: c.RefusedExtensions}
-	for _, kind := range c.RefusedContents {
-		u.Contents = append(u.Contents, sanitize.FileContent(kind))
-	}
-	return u
 }

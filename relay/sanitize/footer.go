@@ -8,13 +8,13 @@ import (
 // maxFooterLines bounds a footer.
 const maxFooterLines = 20
 
-// footers finds the relay's notification footers in what is quoted, and says
+// footers finds the relay's notification footers and cautions in what is quoted, and says
 // how to remove them: a signature separator, or the line that programs drop
 // it before and that is the relay's brand alone, and the lines after it, up to
 // an empty one, of which one mentions the relay. lines may be nil: then they
 // are classified when they are needed.
 func (rw *rewriter) footers(s string, lines []textLine) []edit {
-	if !strings.Contains(s, "--") && (rw.id.brand == "" || !strings.Contains(s, rw.id.brand)) || !rw.mentionsRelay(s) {
+	if !strings.Contains(s, "--") && !strings.Contains(s, cautionMark) && (rw.id.brand == "" || !strings.Contains(s, rw.id.brand)) || !rw.mentionsRelay(s) {
 		return nil
 	}
 	if lines == nil {
@@ -22,7 +22,7 @@ func (rw *rewriter) footers(s string, lines []textLine) []edit {
 	}
 	var out []edit
 	for i := 0; i < len(lines); i++ {
-		if end := rw.footerAt(s, lines, i); end > i {
+		if end := max(rw.footerAt(s, lines, i), rw.cautionAt(s, lines, i)); end > i {
 			out = append(out, edit{start: lines[i].start, end: min(len(s), lines[end-1].end+1)})
 			i = end - 1
 		}

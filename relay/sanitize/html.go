@@ -185,7 +185,7 @@ func (r *htmlReader) end(name string) {
 }
 
 // htmlText rewrites a text/html body. In a foreign one, nothing is new.
-func (rw *rewriter) htmlText(s, preface string, foreign bool) (string, error) {
+func (rw *rewriter) htmlText(s string, preface opening, foreign bool) (string, error) {
 	doc := readHTML(s)
 	doc.foreign = foreign
 	list := doc.find(rw.id)
@@ -221,20 +221,20 @@ func (rw *rewriter) htmlText(s, preface string, foreign bool) (string, error) {
 
 // render writes the tokens: each tag anew, text escaped. preface, if set,
 // becomes a paragraph before everything visible.
-func (d *document) render(preface string) string {
+func (d *document) render(preface opening) string {
 	var b strings.Builder
-	n := len(preface) + 64
+	n := len(preface.caution) + len(preface.preface) + 200
 	for i := range d.tokens {
 		n += len(d.tokens[i].text) + 16
 	}
 	b.Grow(n)
 	at := -1 // index of the token that the preface stands before
-	if preface != "" {
+	if preface != (opening{}) {
 		at = d.bodyStart()
 	}
 	for i := range d.tokens {
 		if i == at {
-			writePreface(&b, preface)
+			preface.html(&b)
 		}
 		t := &d.tokens[i]
 		switch {
@@ -250,7 +250,7 @@ func (d *document) render(preface string) string {
 		}
 	}
 	if at >= len(d.tokens) {
-		writePreface(&b, preface)
+		preface.html(&b)
 	}
 	return b.String()
 }

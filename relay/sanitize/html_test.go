@@ -42,7 +42,7 @@ func TestHTML(t *testing.T) {
 		"broken":                   {`<p>a</b></p></div><td>b<<>&`, `<p>a</p><td>b&lt;&lt;&gt;&amp;`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := rw.htmlText(c.in, "", false)
+			got, err := rw.htmlText(c.in, opening{}, false)
 			if err != nil || got != c.want {
 				t.Errorf("%s\n gives %s\n  want %s\n%v", c.in, got, c.want, err)
 			}
@@ -58,7 +58,7 @@ func TestPrefaceHTML(t *testing.T) {
 		"a":        "<p>A &lt; B</p>\na",
 		"":         "<p>A &lt; B</p>\n",
 	} {
-		got, err := rw.htmlText(in, "A < B", false)
+		got, err := rw.htmlText(in, opening{preface: "A < B"}, false)
 		if err != nil || got != want {
 			t.Errorf("%s\n gives %s\n  want %s\n%v", in, got, want, err)
 		}

@@ -68,11 +68,12 @@ func attr(attrs []html.Attribute, name string) string {
 	return ""
 }
 
-// isFooter reports whether an element is the relay's notification footer.
+// isFooter reports whether an element is the relay's notification footer, or
+// its caution.
 // Programs put prefixes before class names when they quote.
 func isFooter(attrs []html.Attribute) bool {
 	for c := range strings.FieldsSeq(attr(attrs, "class")) {
-		if strings.HasSuffix(c, footerClass) {
+		if strings.HasSuffix(c, footerClass) || strings.HasSuffix(c, cautionClass) {
 			return true
 		}
 	}

@@ -25,7 +25,7 @@ func TestImages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for policy, want := range map[RemoteImages]string{"": c.keep, RemoteKeep: c.keep, RemoteBlock: c.block} {
 				rw := &rewriter{o: Options{Identity: jane, Typed: TypedAllow, RemoteImages: policy}, id: compile(&jane)}
-				got, err := rw.htmlText(c.in, "", false)
+				got, err := rw.htmlText(c.in, opening{}, false)
 				if err != nil || got != want {
 					t.Errorf("%s: %s\n gives %s\n  want %s\n%v", policy, c.in, got, want, err)
 				}

@@ -26,11 +26,35 @@ type outPart struct {
 	src      *source
 	children []*outPart
 	rewrite  func(s string, foreign bool) (string, error) // of outText
-	preface  string
-	foreign  bool   // it is in a message within the message: nothing in it is new
-	attached bool   // Content-Disposition: attachment
-	inline   bool   // Content-Disposition: inline
-	name     string // file name, as it came
+	preface  opening                                      // what is put above the text
+	foreign  bool                                         // it is in a message within the message: nothing in it is new
+	attached bool                                         // Content-Disposition: attachment
+	inline   bool                                         // Content-Disposition: inline
+	name     string                                       // file name, as it came
+}
+
+// opening are the relay's own lines above a text.
+type opening struct{ caution, preface string }
+
+// text is the opening of a plain text.
+func (o opening) text() string {
+	var b strings.Builder
+	for _, line := range []string{o.caution, o.preface} {
+		if line != "" {
+			b.WriteString(line + "\n\n")
+		}
+	}
+	return b.String()
+}
+
+// html writes the opening of an HTML text.
+func (o opening) html(b *strings.Builder) {
+	if o.caution != "" {
+		writeCaution(b, o.caution)
+	}
+	if o.preface != "" {
+		writePreface(b, o.preface)
+	}
 }
 
 var (
@@ -268,12 +292,12 @@ func (rw *rewriter) withPreface(out *outPart) *outPart {
 	if out == nil {
 		out = emptyText()
 	}
-	preface := oneLine(rw.o.Preface)
-	if preface == "" || out.setPreface(preface) {
+	above := opening{rw.cautionLine(), oneLine(rw.o.Preface)}
+	if above == (opening{}) || out.setPreface(above) {
 		return out
 	}
 	first := emptyText()
-	first.preface = preface
+	first.preface = above
 	if out.as == outMultipart && out.kind == "multipart/mixed" {
 		out.children = append([]*outPart{first}, out.children...)
 		return out
@@ -282,21 +306,21 @@ func (rw *rewriter) withPreface(out *outPart) *outPart {
 }
 
 // setPreface reports whether a text was found that begins the part.
-func (o *outPart) setPreface(preface string) bool {
+func (o *outPart) setPreface(above opening) bool {
 	switch {
 	case o.as == outText && (o.kind == "text/plain" || o.kind == "text/html") && (o.from == nil || strings.HasPrefix(o.from.kind, "text/")):
-		o.preface = preface
+		o.preface = above
 		return true
 	case o.as != outMultipart:
 		return false
 	case o.kind == "multipart/alternative":
 		found := false
 		for _, c := range o.children {
-			found = c.setPreface(preface) || found
+			found = c.setPreface(above) || found
 		}
 		return found
 	}
-	return o.children[0].setPreface(preface)
+	return o.children[0].setPreface(above)
 }
 
 // bareID is a Content-ID without brackets.

@@ -89,6 +89,9 @@ type Options struct {
 	// Preface, if set, is put as a line of its own at the top of the text
 	// (text/plain and text/html alternatives alike).
 	Preface string
+	// Caution, if set, is put above everything else, as a warning of the relay's
+	// own to the reader, who is not the writer: see cautionLine.
+	Caution string
 	// Rand makes boundaries and Content-IDs; nil: crypto/rand.
 	Rand io.Reader
 	// Domain stands right of the @ in Content-IDs.

@@ -148,10 +148,7 @@ func (rw *rewriter) writeText(out *output, head io.Writer, p *outPart) error {
 // rewrittenText is the text of a part as it goes on, with the preface.
 func (rw *rewriter) rewrittenText(p *outPart) (string, error) {
 	if p.from == nil {
-		if p.preface == "" {
-			return "", nil
-		}
-		return p.preface + "\n", nil
+		return strings.TrimSuffix(p.preface.text(), "\n"), nil
 	}
 	s, err := rw.text(p.from, p.src)
 	if err != nil {
@@ -160,10 +157,8 @@ func (rw *rewriter) rewrittenText(p *outPart) (string, error) {
 	if p.kind == "text/html" {
 		return rw.htmlText(s, p.preface, p.foreign)
 	}
-	if s, err = p.rewrite(s, p.foreign); err == nil && p.preface != "" {
-		s = p.preface + "\n\n" + s
-	}
-	return s, err
+	s, err = p.rewrite(s, p.foreign)
+	return p.preface.text() + s, err
 }
 
 // manyNonASCII reports whether base64 is shorter than quoted-printable.

@@ -15,6 +15,7 @@ import (
 type filingRow struct {
 	threading.Filing
 	body    bodyRow
+	other   bodyRow // zero: there is none
 	foreign []byte
 	items   []threading.ID // one for each copy
 	queue   []threading.ID
@@ -34,6 +35,13 @@ func (s *Store) File(ctx context.Context, filings ...threading.Filing) ([]thread
 			r.body = rows[i-1].body
 		} else {
 			r.body = newBodyRow(f.Body)
+		}
+		switch {
+		case f.Other == nil:
+		case i > 0 && filings[i-1].Other != nil && filings[i-1].Other.ID == f.Other.ID:
+			r.other = rows[i-1].other
+		default:
+			r.other = newBodyRow(*f.Other)
 		}
 		if f.Message.ForeignID != "" {
 			r.foreign = s.o.Keyring.Seal(sealedForeign, f.Message.ForeignID)
@@ -107,8 +115,13 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 	if err := t.addBody(f.body); err != nil {
 		return filed, fmt.Errorf("write the body: %w", err)
 	}
-	if _, err := t.exec("INSERT INTO messages (thread_id, id, writer_id, body_id, foreign_id, filed_at) VALUES (?, ?, ?, ?, ?, ?)",
-		m.ThreadID, m.ID, m.WriterID, f.body.id, f.foreign, millis(m.FiledAt)); err != nil {
+	if f.Other != nil {
+		if err := t.addBody(f.other); err != nil {
+			return filed, fmt.Errorf("write the body: %w", err)
+		}
+	}
+	if _, err := t.exec("INSERT INTO messages (thread_id, id, writer_id, body_id, other_body_id, foreign_id, filed_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		m.ThreadID, m.ID, m.WriterID, f.body.id, f.other.id, f.foreign, millis(m.FiledAt)); err != nil {
 		return filed, fmt.Errorf("write the message: %w", err)
 	}
 	if !f.Automatic {
@@ -166,6 +179,10 @@ func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 	} else if err != nil {
 		return fmt.Errorf("number the copy: %w", err)
 	}
+	body := &f.body
+	if c.Other {
+		body = &f.other
+	}
 	flags, keywords := c.Flags, c.Keywords
 	if c.ClientID != nil {
 		if flags, keywords, err = t.takeOver(c, mailbox, uid, f.Message.FiledAt, flags, keywords); err != nil {
@@ -173,7 +190,7 @@ func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 		}
 	}
 	e := threading.Entry{UID: uid, Flags: flags, Keywords: keywords, SavedAt: f.Message.FiledAt, ItemID: f.items[i], ThreadID: thread,
-		BodyID: f.body.id, HeaderSize: int64(len(c.Header)), BodySize: f.body.size, PlacedAt: f.Message.FiledAt}
+		BodyID: body.id, HeaderSize: int64(len(c.Header)), BodySize: body.size, PlacedAt: f.Message.FiledAt}
 	if err := t.addItem(c.MemberID, f.Message.ID, e, c.Header); err != nil {
 		return err
 	}
@@ -188,7 +205,7 @@ func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 	}
 	t.queued = true
 	_, err = t.exec("INSERT INTO queue (id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error) VALUES (?, ?, ?, ?, ?, NULL, ?, 0, ?, ?, 0, '')",
-		f.queue[i], QueueNotification, c.MemberID, f.items[i], thread, f.body.id, millis(f.Message.FiledAt), millis(f.Message.FiledAt.Add(f.NotifyAfter)))
+		f.queue[i], QueueNotification, c.MemberID, f.items[i], thread, body.id, millis(f.Message.FiledAt), millis(f.Message.FiledAt.Add(f.NotifyAfter)))
 	if err != nil {
 		return fmt.Errorf("queue the notification: %w", err)
 	}

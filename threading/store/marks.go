@@ -15,7 +15,7 @@ const answeredAmong = 50
 // has a few copies, a member many items. The plus keeps the planner from going
 // through the member's.
 const copiesOfMessage = "SELECT e.mailbox_id, " + entryColumns + " FROM entries e " +
-	"WHERE e.member_id = ? AND e.item_id IN (SELECT id FROM items WHERE body_id = ? AND +member_id = ? AND message_id = ?)"
+	"WHERE e.member_id = ? AND e.item_id IN (SELECT id FROM items WHERE body_id IN (?, ?) AND +member_id = ? AND message_id = ?)"
 
 // mark sets flags on the writer's own copies of the message that a filing
 // answers or forwards. That there are none is no error.
@@ -36,13 +36,13 @@ func (t *tx) mark(f *filingRow, thread threading.ID) error {
 		entry   threading.Entry
 	}
 	var places []place
-	var body threading.ID
-	if err := t.row("SELECT body_id FROM messages WHERE id = ?", []any{message}, &body); errors.Is(err, ErrNotFound) {
+	var body, other threading.ID
+	if err := t.row("SELECT body_id, other_body_id FROM messages WHERE id = ?", []any{message}, &body, &other); errors.Is(err, ErrNotFound) {
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("look for what is answered: %w", err)
 	}
-	err := t.rows(copiesOfMessage, []any{writer, body, writer, message}, func(r scanner) error {
+	err := t.rows(copiesOfMessage, []any{writer, body, other, writer, message}, func(r scanner) error {
 		var p place
 		var err error
 		p.entry, err = scanEntry(prefixed{r, &p.mailbox})

@@ -66,7 +66,7 @@ func TestAReplyMarksWhatItAnswers(t *testing.T) {
 // does: no step goes through all of theirs.
 func TestMarkingIsFoundByTheBody(t *testing.T) {
 	x := newFixture(t)
-	rows, err := x.read.Query("EXPLAIN QUERY PLAN "+copiesOfMessage, 1, 2, 1, 3)
+	rows, err := x.read.Query("EXPLAIN QUERY PLAN "+copiesOfMessage, 1, 2, 0, 1, 3)
 	if err != nil {
 		t.Fatal(err)
 	}

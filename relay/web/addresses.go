@@ -44,8 +44,21 @@ func (s *Server) addAddress(ctx context.Context, w http.ResponseWriter, r *http.
 	s.changed(w, r, atAddresses, "asked")
 }
 
+// knownAddress is the address in a form of ours. What is none is nobody's.
+func knownAddress(r *http.Request) (string, error) {
+	addr := r.PostFormValue("address")
+	if _, err := threading.Canonical(addr); err != nil {
+		return "", store.ErrNotFound
+	}
+	return addr, nil
+}
+
 func (s *Server) primaryAddress(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {
-	if err := s.o.Store.SetPrimary(ctx, v.ID, r.PostFormValue("address")); err != nil {
+	addr, err := knownAddress(r)
+	if err == nil {
+		err = s.o.Store.SetPrimary(ctx, v.ID, addr)
+	}
+	if err != nil {
 		s.notThere(ctx, w, atAddresses, v, err)
 		return
 	}
@@ -62,7 +75,10 @@ func (s *Server) addressWorks(ctx context.Context, w http.ResponseWriter, r *htt
 }
 
 func (s *Server) removeAddress(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {
-	err := s.o.Store.RemoveAddress(ctx, v.ID, r.PostFormValue("address"))
+	addr, err := knownAddress(r)
+	if err == nil {
+		err = s.o.Store.RemoveAddress(ctx, v.ID, addr)
+	}
 	if errors.Is(err, store.ErrPrimary) {
 		s.problem(ctx, w, atAddresses, v, problem{Text: "Mail to you goes to this address: choose another one for that first."})
 		return

@@ -77,6 +77,9 @@ type Options struct {
 	TempDir    string // for posted files; empty: the system's
 	MaxMessage int64  // octets of a contact form with its files; 0: 25 MB
 	LinkKey    string // signs the platform's links; empty: there are none
+	// MaxConnections bounds the open connections, MaxPerIP those of one IP address
+	// (IPv6: one /64) that is not this machine's; zero: there is no bound.
+	MaxConnections, MaxPerIP int
 	// FormsPerMember and FormsPerNetwork bound how many contact forms are sent in
 	// an hour, wrong ones included; zero: there is no bound.
 	FormsPerMember, FormsPerNetwork int
@@ -126,7 +129,9 @@ func New(o Options) *Server {
 	if u, err := url.Parse(o.BaseURL); err == nil {
 		s.base, s.secure = strings.TrimSuffix(u.Path, "/"), u.Scheme == "https"
 	}
+	open := &conns{max: o.MaxConnections, maxPerIP: o.MaxPerIP}
 	s.http = &http.Server{
+		ConnState:         open.watch,
 		Handler:           s.bounded(s.routes()),
 		ReadHeaderTimeout: headerTime,
 		ReadTimeout:       readTime,
@@ -222,6 +227,9 @@ func (s *Server) maxMessage() int64 {
 func (s *Server) bounded(h http.Handler) http.Handler {
 	below := http.StripPrefix(s.base, h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.secure {
+			w.Header().Set("Strict-Transport-Security", "max-age=31536000") // RFC 6797
+		}
 		limit, path := int64(maxForm), strings.TrimPrefix(r.URL.Path, s.base)
 		if strings.HasPrefix(path, "/contact/") {
 			limit = s.maxMessage() + maxField

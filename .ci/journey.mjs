@@ -1,6 +1,7 @@
 // A member's journey in a real browser, over SMTP and over IMAP. Run by .ci/journey, which sets:
 // MX, SUBMISSION, IMAP, HTTP, INTERNET: ports on loopback; PLATFORM: a port for the platform's own page; LINK_KEY: what signs its links;
 // OUT: a folder for all that each member got (OUT/sam, OUT/tess, OUT/anybody); SHOTS: a folder for screenshots, or empty.
+import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer as createWeb } from "node:http";
@@ -116,6 +117,13 @@ async function inbox(who, password) {
   d.end();
   keep(who, "imap.txt", all);
   return all;
+}
+
+// What a phone's camera reads.
+function scan(png) {
+  const file = `${OUT}/code.png`;
+  writeFileSync(file, png);
+  return execFileSync("zbarimg", ["-q", "--raw", file], { stdio: ["ignore", "pipe", "ignore"] }).toString().trim();
 }
 
 // The platform: a profile page that embeds the form by the script, or by an iframe.
@@ -241,6 +249,12 @@ async function journey() {
   await press(sam, "Show the code");
   await sam.getByRole("img", { name: "QR code" }).waitFor();
   await look(sam, "connect-code");
+  const scanned = scan(await sam.getByRole("img", { name: "QR code" }).screenshot());
+  const tablet = await person("sam", { viewport: { width: 390, height: 844 } });
+  await tablet.goto(scanned);
+  await press(tablet, "Sign in on this device");
+  await tablet.getByRole("heading", { name: "Connect your mail app" }).waitFor();
+  await tablet.context().close();
   const [profile] = await Promise.all([sam.waitForEvent("download"), sam.getByRole("link", { name: "load the profile" }).click()]);
   keep("sam", "profile.mobileconfig", readFileSync(await profile.path()));
   await sam.goto(base + "/account/passwords");

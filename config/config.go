@@ -19,7 +19,7 @@ type Config struct {
 	Domain     string `toml:"domain" doc:"Every reply alias and contact address ends in it. The one key without a default. A name with letters beyond ASCII may be written as it is; it is kept in A-labels (RFC 5891), lower case."`
 	Hostname   string `toml:"hostname" doc:"The name in EHLO, in the greeting and in TLS certificates. Empty: mx.DOMAIN."`
 	Brand      string `toml:"brand" doc:"Shown to people: \"Sam Casting via Backstage\"."`
-	BrandColor string `toml:"brand_color" doc:"The colour of buttons and lines in mail, as #rrggbb. Text on it is black or white, whichever can be read; where it is the text's own colour, it is made darker or lighter until it can be."`
+	BrandColor string `toml:"brand_color" doc:"The colour of buttons and lines in mail and on pages, as #rrggbb. Text on it is black or white, whichever can be read; where it is the text's own colour, it is made darker or lighter until it can be."`
 	Language   string `toml:"language" doc:"In what language members are written to who have chosen none: en, de, or one of your own (notify.templates)."`
 	Operator   string `toml:"operator" doc:"Where postmaster@, abuse@ and support@ of the domain are sent: a real address outside the domain. Empty: such mail is refused for the time being (450)."`
 	SupportURL string `toml:"support_url" doc:"A page that helps people; shown in footers."`

@@ -245,7 +245,7 @@ func (d *daemon) wireDoors() error {
 		API:       platform,
 		STSPolicy: policy, Challenge: d.certs.Challenge, Signer: func() *tls.Certificate { return d.certs.Issued(c.Hostname) },
 		Ready: d.open.Ping, Pipeline: d.pipeline, Store: d.open.Store, Login: signIn, Domain: c.Domain, Hostname: c.Hostname, TempDir: c.Storage.TempDir, MaxMessage: int64(c.SMTP.MaxMessageSize), LinkKey: linkKey, EmbedOrigins: c.HTTP.EmbedOrigins,
-		MaxConnections: limits.Connections, MaxPerIP: limits.ConnectionsPerIP, FormsPerMember: limits.FormsPerHour, FormsPerNetwork: limits.FormsPerIP, Ports: web.MailPorts{
+		MaxConnections: limits.Connections, MaxPerIP: limits.ConnectionsPerIP, BrandColor: c.BrandColor, FormsPerMember: limits.FormsPerHour, FormsPerNetwork: limits.FormsPerIP, Ports: web.MailPorts{
 			IMAPTLS: portOf(c.IMAP.ListenTLS), IMAP: portOf(c.IMAP.Listen), SubmissionTLS: portOf(c.Submission.ListenTLS), Submission: portOf(c.Submission.Listen),
 		}, Brand: c.Brand, BaseURL: c.HTTP.BaseURL, SupportURL: c.SupportURL, SafetyURL: c.SafetyURL, Logger: d.log,
 	})

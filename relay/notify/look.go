@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/stagedoor/stagedoor/relay/language"
+	"github.com/stagedoor/stagedoor/relay/palette"
 	"github.com/stagedoor/stagedoor/threading"
 )
 
@@ -29,17 +30,17 @@ type Look struct {
 // turn.
 func (l Look) Say(key string, fields ...any) (string, error) { return l.says.TrySay(key, fields...) }
 
-// DefaultColor is the brand's colour where none is configured.
-const DefaultColor = "#7a1f2b"
+// The grounds that mail stands on.
+var (
+	light = palette.White
+	dark  = palette.Color{0x20 / 255.0, 0x20 / 255.0, 0x22 / 255.0}
+)
 
 // newLook is what all readers see alike.
 func newLook(o Options) Look {
-	c, err := parseColor(o.BrandColor)
-	if err != nil {
-		c, _ = parseColor(DefaultColor)
-	}
+	c := palette.Brand(o.BrandColor)
 	return Look{
-		Brand: o.Brand, BrandColor: c.String(), OnBrandColor: c.on().String(), Accent: c.readable(light).String(), DarkAccent: c.readable(dark).String(),
+		Brand: o.Brand, BrandColor: c.String(), OnBrandColor: c.On().String(), Accent: c.Readable(light, palette.MinContrast).String(), DarkAccent: c.Readable(dark, palette.MinContrast).String(),
 		BaseURL: o.BaseURL, SupportURL: o.SupportURL,
 	}
 }

@@ -32,7 +32,7 @@ type Options struct {
 	Brand      string     // "Backstage"
 	BaseURL    string     // where a member can read the conversation in a browser; may be empty
 	SupportURL string     // a page that helps; may be empty
-	BrandColor string     // "#7a1f2b"; empty: DefaultColor
+	BrandColor string     // "#7a1f2b"; empty: palette.Default
 	Templates  *Templates // nil: the built-in ones
 	// MaxAttachment is how many octets an attachment has that is mailed; a larger
 	// one is named instead. 0: no bound.

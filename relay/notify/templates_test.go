@@ -90,33 +90,3 @@ func TestLoadTemplates(t *testing.T) {
 		t.Errorf("%s, %v", digest, err)
 	}
 }
-
-// Whatever the brand's colour, what is written on it or in it can be read (WCAG
-// 2.2, success criterion 1.4.3).
-func TestColorsCanBeRead(t *testing.T) {
-	for _, s := range []string{"#7a1f2b", "#000000", "#ffffff", "#808080", "#ffff00", "#00ff00", "#0000ff", "#777777", "#e89aa5", "#123456"} {
-		c, err := parseColor(s)
-		if err != nil || c.String() != s {
-			t.Fatalf("%s: %s, %v", s, c, err)
-		}
-		if got := contrast(c, c.on()); got < minContrast {
-			t.Errorf("text on %s is %s: contrast %.1f", s, c.on(), got)
-		}
-		for _, ground := range []color{light, dark} {
-			if got := contrast(c.readable(ground), ground); got < minContrast {
-				t.Errorf("%s on %s is %s: contrast %.1f", s, ground, c.readable(ground), got)
-			}
-		}
-		if contrast(c, light) >= minContrast && c.readable(light) != c {
-			t.Errorf("%s was changed, and could be read", s)
-		}
-	}
-	for _, s := range []string{"", "red", "#fff", "#7a1f2", "#7a1f2bb", "#gggggg", "7a1f2b0"} {
-		if _, err := parseColor(s); err == nil {
-			t.Errorf("%q is a colour", s)
-		}
-	}
-	if got := contrast(color{}, light); got < 20.9 || got > 21.1 {
-		t.Errorf("black on white: %.2f", got)
-	}
-}

@@ -34,21 +34,11 @@ func (p page) policy() string {
 // script serves one of the two scripts: contact.js is for the platform's page,
 // frame.js for ours within it.
 func (s *Server) script(name string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		s.asset(w, name, "text/javascript; charset=utf-8")
-	}
+	b, _ := files.ReadFile("pages/" + name) // it is embedded
+	return func(w http.ResponseWriter, _ *http.Request) { serveAsset(w, b, "text/javascript; charset=utf-8") }
 }
 
-func (s *Server) style(w http.ResponseWriter, _ *http.Request) {
-	s.asset(w, "style.css", "text/css; charset=utf-8")
-}
-
-func (s *Server) asset(w http.ResponseWriter, name, kind string) {
-	b, err := files.ReadFile("pages/" + name)
-	if err != nil {
-		answer(w, http.StatusInternalServerError, "")
-		return
-	}
+func serveAsset(w http.ResponseWriter, b []byte, kind string) {
 	h := w.Header()
 	h.Set("Content-Type", kind)
 	h.Set("Cache-Control", "public, max-age=3600")

@@ -23,6 +23,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 type page struct {
 	Title, Brand, SupportURL string
 	Base                     string        // path before all links; may be empty
+	Style                    string        // version of the stylesheet
 	Content                  template.HTML // made by another template
 	Problem                  bool          // the page says that something is wrong
 	Handle                   string        // of who is signed in; empty: it doesn't matter
@@ -76,7 +77,7 @@ func (s *Server) frame(w http.ResponseWriter, status int, p page, name string, d
 	var content, out bytes.Buffer
 	err := templates.ExecuteTemplate(&content, name, data)
 	if err == nil {
-		p.Base, p.Brand, p.SupportURL, p.Content = s.base, s.o.Brand, s.o.SupportURL, template.HTML(content.String())
+		p.Base, p.Style, p.Brand, p.SupportURL, p.Content = s.base, s.cssVersion, s.o.Brand, s.o.SupportURL, template.HTML(content.String())
 		err = templates.ExecuteTemplate(&out, "frame", p)
 	}
 	if err != nil {

@@ -88,6 +88,7 @@ type Options struct {
 	Languages    *language.Catalogue // that members can choose; nil: the built-in ones
 	Now          func() time.Time    // nil: time.Now
 	Brand        string              // on each page
+	BrandColor   string              // "#7a1f2b"; empty: palette.Default
 	BaseURL      string              // of the links in mail; may be empty
 	API          http.Handler        // at /api/v1, which bounds bodies itself; nil: there is none
 	SupportURL   string              // may be empty
@@ -97,14 +98,16 @@ type Options struct {
 
 // Server is the HTTP door. It is safe for concurrent use.
 type Server struct {
-	o       Options
-	base    string        // path of Options.BaseURL, without a final slash
-	secure  bool          // members reach us by HTTPS
-	links   limiter       // mailed, by network
-	forms   limiter       // contact forms, by network and by member
-	misses  limiter       // contact forms to nobody, by member
-	exports limiter       // by member
-	jobs    chan struct{} // what is done after its answer
+	o          Options
+	base       string // path of Options.BaseURL, without a final slash
+	css        []byte
+	cssVersion string
+	secure     bool          // members reach us by HTTPS
+	links      limiter       // mailed, by network
+	forms      limiter       // contact forms, by network and by member
+	misses     limiter       // contact forms to nobody, by member
+	exports    limiter       // by member
+	jobs       chan struct{} // what is done after its answer
 	// exporting are the exports under way.
 	exporting chan struct{}
 	working   sync.WaitGroup
@@ -129,6 +132,7 @@ func New(o Options) *Server {
 	if u, err := url.Parse(o.BaseURL); err == nil {
 		s.base, s.secure = strings.TrimSuffix(u.Path, "/"), u.Scheme == "https"
 	}
+	s.css, s.cssVersion = stylesheet(o.BrandColor)
 	open := &conns{max: o.MaxConnections, maxPerIP: o.MaxPerIP}
 	s.http = &http.Server{
 		ConnState:         open.watch,

@@ -27,16 +27,7 @@ func TestLeftOut(t *testing.T) {
 			}
 			header, body := split(raw)
 			got := renderBytes(t, r, header, body)
-			golden := strings.TrimSuffix(file, ".eml") + ".golden"
-			unix := bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n"))
-			if *update {
-				if err := os.WriteFile(golden, unix, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if want, err := os.ReadFile(golden); err != nil || !bytes.Equal(unix, want) {
-				t.Errorf("differs from %s, %v:\n%s", golden, err, unix)
-			}
+			golden(t, strings.TrimSuffix(file, ".eml")+".golden", got)
 			before, after := parts(t, append(bytes.Clone(header), body...)), parts(t, got)
 			if len(before) != len(after) {
 				t.Fatalf("%d parts became %d", len(before), len(after))

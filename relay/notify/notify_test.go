@@ -81,6 +81,20 @@ func parts(t testing.TB, raw []byte) []part {
 	return list
 }
 
+// golden compares a text with a file; its lines end in LF there.
+func golden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	got = bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n"))
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("differs from %s, %v:\n%s", path, err, got)
+	}
+}
+
 func TestRender(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.eml")
 	if err != nil || len(files) == 0 {
@@ -94,20 +108,7 @@ func TestRender(t *testing.T) {
 			}
 			header, body := split(raw)
 			got := renderBytes(t, testRenderer, header, body)
-			golden := strings.TrimSuffix(file, ".eml") + ".golden"
-			unix := bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n"))
-			if *update {
-				if err := os.WriteFile(golden, unix, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(unix, want) {
-				t.Errorf("differs from %s:\n%s", golden, unix)
-			}
+			golden(t, strings.TrimSuffix(file, ".eml")+".golden", got)
 			sameButFooter(t, parts(t, append(bytes.Clone(header), body...)), parts(t, got))
 		})
 	}

@@ -18,15 +18,7 @@ func TestTemplatesSay(t *testing.T) {
 				t.Fatal(err)
 			}
 			base, ext, _ := strings.Cut(name, ".")
-			golden := "testdata/sample-" + base + "-" + tag + "." + ext
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if want, err := os.ReadFile(golden); err != nil || got != string(want) {
-				t.Errorf("differs from %s, %v:\n%s", golden, err, got)
-			}
+			golden(t, "testdata/sample-"+base+"-"+tag+"."+ext, []byte(got))
 		}
 	}
 	for _, c := range [][2]string{{"header.txt", "en"}, {"footer.txt", "xx"}} {

@@ -46,6 +46,7 @@ func (c *Config) check() Problems {
 	k.outbound()
 	k.senderAuth()
 	k.arcSealers()
+	k.webhooks()
 	k.limits()
 	k.safety()
 	k.enums(reflect.ValueOf(c).Elem(), "")
@@ -294,6 +295,14 @@ func (c *checker) senderAuth() {
 	id := c.SenderAuth.TrustedAuthservID
 	if strings.ContainsAny(id, " \t\r\n;\"()=/") {
 		c.problem("sender_auth.trusted_authserv_id", "%q is not an authserv-id: write the one word that stands first in the Authentication-Results field, such as \"mail.example.com\"", id)
+	}
+}
+
+func (c *checker) webhooks() {
+	for _, network := range c.Webhooks.AllowNetworks {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			c.problem("webhooks.allow_networks", "%q is not a network such as \"10.0.0.0/8\" or \"127.0.0.1/32\"", network)
+		}
 	}
 }
 

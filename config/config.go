@@ -31,6 +31,7 @@ type Config struct {
 	Submission Submission `toml:"submission" doc:"Mail clients send here (RFC 6409)."`
 	IMAP       IMAP       `toml:"imap" doc:"Mail clients read here."`
 	HTTP       HTTP       `toml:"http" doc:"The HTTP door: the pages that links in mail lead to, /healthz (alive) and /readyz (the store answers)."`
+	Webhooks   Webhooks   `toml:"webhooks" doc:"Where the platform is told of events (see docs/api.md): they are added by the API or by stagedoor webhook."`
 	Metrics    Metrics    `toml:"metrics" doc:"Counters for Prometheus, at /metrics: what came and went, the queue, sessions. They hold no address, domain or name of a member."`
 	TLS        TLS        `toml:"tls" doc:"The certificate of all listeners: from files, which are read again when they change, or by ACME. With neither a self-signed one is made on first start, with a warning."`
 	Outbound   Outbound   `toml:"outbound" doc:"How mail to members' real addresses leaves."`
@@ -90,6 +91,11 @@ type HTTP struct {
 	BaseURL      string   `toml:"base_url" doc:"Where members reach the HTTP door, such as https://msg.example.com (behind a web server: what that passes on to http.listen). Mail links there. Empty: no links, and what can only be confirmed on a page is refused instead of held."`
 	EmbedOrigins []string `toml:"embed_origins" doc:"Origins, such as [\"https://www.example.com\"], whose pages may show the contact form within them (see docs/contact.md). Empty: none may."`
 	APITokenFile string   `toml:"api_token_file" doc:"A file (mode 0600) with a token of at least 16 random characters that the platform has too: it opens the API at /api/v1 (see docs/api.md). Further lines hold further tokens that are good as well, so that one can be changed for another. The first one signs the links by which the platform opens the contact form for its members (see docs/contact.md). Empty: there is no API, and members sign in."`
+}
+
+// Webhooks is [webhooks].
+type Webhooks struct {
+	AllowNetworks []string `toml:"allow_networks" doc:"Networks, such as [\"10.0.0.0/8\"], that webhooks may be in though they are not public; there, http:// is good too. Empty: webhooks lead to public addresses by HTTPS only."`
 }
 
 // Metrics is [metrics].

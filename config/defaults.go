@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ func Default() *Config {
 		Submission: Submission{Listen: []string{"0.0.0.0:587"}, ListenTLS: []string{"0.0.0.0:465"}},
 		IMAP:       IMAP{Listen: []string{"0.0.0.0:143"}, ListenTLS: []string{"0.0.0.0:993"}, Disabled: []string{}},
 		HTTP:       HTTP{Listen: []string{"127.0.0.1:8080"}, ListenTLS: []string{}, EmbedOrigins: []string{}},
+		Webhooks:   Webhooks{AllowNetworks: []string{}},
 		Metrics:    Metrics{Listen: []string{}},
 		TLS:        TLS{ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory"},
 		Outbound: Outbound{
@@ -118,6 +120,17 @@ const (
 
 // Path is the database's file.
 func (s Storage) Path() string { return strings.TrimPrefix(s.DSN, sqlitePrefix) }
+
+// Networks are the networks that webhooks may be in though they are not public.
+func (w Webhooks) Networks() []netip.Prefix {
+	var list []netip.Prefix
+	for _, network := range w.AllowNetworks {
+		if p, err := netip.ParsePrefix(network); err == nil { // checked
+			list = append(list, p.Masked())
+		}
+	}
+	return list
+}
 
 // Listener splits a listen address into what net.Listen takes.
 func Listener(address string) (network, addr string) {

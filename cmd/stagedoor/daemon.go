@@ -30,6 +30,7 @@ import (
 	"github.com/stagedoor/stagedoor/relay/senderauth"
 	"github.com/stagedoor/stagedoor/relay/submission"
 	"github.com/stagedoor/stagedoor/relay/web"
+	"github.com/stagedoor/stagedoor/relay/webhook"
 	"github.com/stagedoor/stagedoor/threading/login"
 )
 
@@ -58,6 +59,8 @@ type daemon struct {
 	digester   *notify.Digester
 	dkim       *signing.Ring
 	reporter   *tlsrpt.Reporter // nil: no reports about TLS
+
+	hooks *webhook.Sender
 
 	// bound are the addresses that the listeners got, by service; start sets
 	// them.
@@ -90,7 +93,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daem
 		return nil, err
 	}
 	d := &daemon{cfg: cfg, log: log, open: o, metrics: counts, failed: make(chan error, 1)}
-	for _, wire := range []func() error{d.wireRelay, d.wireQueue, d.wireDoors} {
+	for _, wire := range []func() error{d.wireRelay, d.wireQueue, d.wireWebhooks, d.wireDoors} {
 		if err := wire(); err != nil {
 			return nil, errors.Join(err, o.Close())
 		}
@@ -186,6 +189,19 @@ func addresses(texts []string) []netip.Addr {
 	return list
 }
 
+// wireWebhooks makes what tells the platform of events.
+func (d *daemon) wireWebhooks() error {
+	resolver, err := outbound.Resolver(d.cfg.DNS.Resolver)
+	if err != nil {
+		return d.cfg.Problem("dns.resolver", "%s", err)
+	}
+	d.hooks = webhook.New(webhook.Options{
+		Store: d.open.Store, Allow: d.cfg.Webhooks.Networks(), Resolver: resolver, Observe: d.metrics.Webhook, Logger: d.log,
+	})
+	d.metrics.WatchWebhooks(d.open.WebhookState)
+	return nil
+}
+
 // wireDoors makes the servers.
 func (d *daemon) wireDoors() error {
 	c, limits := d.cfg, d.cfg.Limits
@@ -221,6 +237,10 @@ func (d *daemon) wireDoors() error {
 		IMAP: sessions, TLSConfig: d.certs.TLSConfig(true), InsecureAuth: c.IMAP.AllowInsecureAuth, Scram: c.IMAP.SCRAM, Disabled: c.IMAP.Disabled,
 		MaxConnections: limits.Connections, MaxConnectionsPerIP: limits.ConnectionsPerIP, Logger: d.log,
 	})
+	look, err := d.open.templates()
+	if err != nil {
+		return err
+	}
 	tokens, err := c.APITokens()
 	if err != nil {
 		return err
@@ -229,16 +249,12 @@ func (d *daemon) wireDoors() error {
 	var platform http.Handler
 	if len(tokens) > 0 {
 		linkKey, platform = tokens[0], api.New(api.Options{
-			Pipeline: d.pipeline, Store: d.open.Store, Domain: c.Domain, Base: basePath(c.HTTP.BaseURL), Tokens: tokens, PerMinute: limits.APIPerMinute, Logger: d.log,
+			Pipeline: d.pipeline, Store: d.open.Store, Domain: c.Domain, Base: basePath(c.HTTP.BaseURL), Tokens: tokens, PerMinute: limits.APIPerMinute, Webhooks: c.Webhooks.Networks(), Languages: look.Languages, Logger: d.log,
 		})
 	}
 	var policy string
 	if p := stsPolicy(c); p != nil {
 		policy = p.Text()
-	}
-	look, err := d.open.templates()
-	if err != nil {
-		return err
 	}
 	d.web = web.New(web.Options{
 		Languages: look.Languages,
@@ -333,6 +349,7 @@ func (d *daemon) start() error {
 	d.stopQueue = cancel
 	d.serving.Go(func() { d.certs.Run(ctx) })
 	d.serving.Go(func() { d.digester.Run(ctx) })
+	d.serving.Go(func() { d.hooks.Run(ctx) })
 	d.serving.Go(func() { d.dkim.Run(ctx) })
 	if d.reporter != nil {
 		d.serving.Go(func() { d.reporter.Run(ctx) })

@@ -189,12 +189,20 @@ func (o *open) checkLanguage(tag string) error {
 	if tag == "" || tag == byDefault {
 		return nil
 	}
+	if err := o.knownLanguage(tag); err != nil {
+		return usagef("--language %q: write default, or %s", tag, err)
+	}
+	return nil
+}
+
+// knownLanguage says why members can't be written to in a language.
+func (o *open) knownLanguage(tag string) error {
 	look, err := o.templates()
 	if err != nil {
 		return err
 	}
 	if !look.Languages.Known(tag) {
-		return usagef("--language %q: write default, or one of %s", tag, strings.Join(look.Languages.Tags(), ", "))
+		return fmt.Errorf("one of %s", strings.Join(look.Languages.Tags(), ", "))
 	}
 	return nil
 }

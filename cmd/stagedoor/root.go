@@ -28,6 +28,7 @@ func newRootCommand() *cobra.Command {
 		newQueueCommand(s),
 		newHeldCommand(s),
 		newReportCommand(s),
+		newWebhookCommand(s),
 		newAuditCommand(s),
 		newDNSCommand(s),
 		newDKIMCommand(s),

@@ -32,10 +32,12 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/stagedoor/stagedoor/relay"
+	"github.com/stagedoor/stagedoor/relay/language"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
@@ -62,8 +64,10 @@ type Options struct {
 	Tokens   []string // any of them is good; there is at least one
 	// PerMinute is how many requests are answered in a minute.
 	PerMinute int
-	Now       func() time.Time // nil: time.Now
-	Logger    *slog.Logger     // nil: none
+	Webhooks  []netip.Prefix      // private networks that webhooks may be in
+	Languages *language.Catalogue // that members are written to in; nil: the built-in ones
+	Now       func() time.Time    // nil: time.Now
+	Logger    *slog.Logger        // nil: none
 }
 
 // Server answers the API's requests. It is safe for concurrent use.
@@ -94,6 +98,9 @@ func New(o Options) *Server {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Languages == nil {
+		o.Languages = language.BuiltIn()
 	}
 	s := &Server{o: o, mux: http.NewServeMux(), hashing: make(chan struct{}, hashing), log: o.Logger}
 	for _, t := range o.Tokens {

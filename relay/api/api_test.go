@@ -24,8 +24,8 @@ import (
 
 func TestMembers(t *testing.T) {
 	p := newPlatform(t, nil)
-	a := p.ask("POST", "/members", doc{"handle": "ann", "name": " Ann Actor ", "addresses": []string{"Ann@elsewhere.example", "ann@work.example"}, "alerts": "daily", "timezone": "Europe/Berlin", "password": "correct horse"}).want(201)
-	if a.header.Get("Location") != "/api/v1/members/ann" || a.text("name") != "Ann Actor" || a.text("contact_address") != "ann@"+dialog.Domain || a.text("alerts") != "daily" || a.text("digest_at") != "08:00" {
+	a := p.ask("POST", "/members", doc{"handle": "ann", "name": " Ann Actor ", "addresses": []string{"Ann@elsewhere.example", "ann@work.example"}, "alerts": "daily", "timezone": "Europe/Berlin", "language": "de", "password": "correct horse"}).want(201)
+	if a.header.Get("Location") != "/api/v1/members/ann" || a.text("name") != "Ann Actor" || a.text("contact_address") != "ann@"+dialog.Domain || a.text("alerts") != "daily" || a.text("digest_at") != "08:00" || a.text("language") != "de" {
 		t.Errorf("%v\n%s", a.header, a.raw)
 	}
 	got := p.ask("GET", "/members/ann", nil).want(200)

@@ -83,6 +83,7 @@ func TestBadInput(t *testing.T) {
 		"no time":                 {"PATCH", "/members/tess", doc{"digest_at": "8:00"}, 422, "is not a time of day", nil},
 		"no zone":                 {"PATCH", "/members/tess", doc{"timezone": "../../etc/passwd"}, 422, "is not a time zone", nil},
 		"removed by a change":     {"PATCH", "/members/tess", doc{"status": "removed"}, 422, "must be one of active, suspended", nil},
+		"no language":             {"PATCH", "/members/tess", doc{"language": "tlh"}, 422, "must be one of", nil},
 		"another handle":          {"PATCH", "/members/tess", doc{"handle": "tess2"}, 400, "not known", nil},
 		"a weak hash":             {"POST", "/members", member(doc{"password_hash": "$2y$10$abc"}), 422, "is not an argon2id hash", nil},
 		"a hash of 4 GiB":         {"POST", "/members", member(doc{"password_hash": "$argon2id$v=19$m=4194304,t=2,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}), 422, "is not an argon2id hash", nil},
@@ -106,6 +107,16 @@ func TestBadInput(t *testing.T) {
 		"two lines in a note's":   {"POST", "/notes", doc{"to": "tess", "subject": "a\nb", "text": "x"}, 422, "must be one line", nil},
 		"a note to nobody":        {"POST", "/notes", doc{"to": "nobody-here", "subject": "a", "text": "x"}, 422, "no member with this handle", nil},
 		"a note without a reader": {"POST", "/notes", doc{"subject": "a", "text": "x"}, 422, "To is missing", nil},
+
+		// Webhooks.
+		"no URL":                {"POST", "/webhooks", doc{"url": "hook", "events": []string{"message.filed"}}, 422, "is not a URL", nil},
+		"a URL without TLS":     {"POST", "/webhooks", doc{"url": "http://www.example.com/", "events": []string{"message.filed"}}, 422, "must begin with https://", nil},
+		"a URL inside":          {"POST", "/webhooks", doc{"url": "https://169.254.169.254/latest", "events": []string{"message.filed"}}, 422, "not public", nil},
+		"a URL on this machine": {"POST", "/webhooks", doc{"url": "https://[::ffff:127.0.0.1]/", "events": []string{"message.filed"}}, 422, "not public", nil},
+		"a URL with a password": {"POST", "/webhooks", doc{"url": "https://a:b@www.example.com/", "events": []string{"message.filed"}}, 422, "user name or password", nil},
+		"an event that is none": {"POST", "/webhooks", doc{"url": "https://www.example.com/", "events": []string{"member.sneezed"}}, 422, "no event of the name", nil},
+		"no events":             {"POST", "/webhooks", doc{"url": "https://www.example.com/"}, 422, "Name the events", nil},
+		"no webhook":            {"GET", "/webhooks/" + strings.Repeat("a", 26), nil, 404, "no such webhook", nil},
 
 		// Paths.
 		"nothing there":           {"GET", "/nothing", nil, 404, "nothing at this path", nil},

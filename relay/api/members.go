@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,11 +23,12 @@ type memberView struct {
 	DigestAt  string    `json:"digest_at"`
 	Timezone  string    `json:"timezone"`
 	First     string    `json:"first_contact"`
+	Language  string    `json:"language"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
 func (s *Server) memberView(m threading.Member) memberView {
-	return memberView{m.Handle, m.Name, m.Handle + "@" + s.o.Domain, string(m.Status), string(m.Alerts), m.DigestAt, m.Timezone, string(m.FirstContact), m.CreatedAt.UTC()}
+	return memberView{m.Handle, m.Name, m.Handle + "@" + s.o.Domain, string(m.Status), string(m.Alerts), m.DigestAt, m.Timezone, string(m.FirstContact), m.Language, m.CreatedAt.UTC()}
 }
 
 func (s *Server) listMembers(c *call) (any, error) {
@@ -55,6 +57,7 @@ type newMember struct {
 	DigestAt     string   `json:"digest_at"`
 	Timezone     string   `json:"timezone"`
 	FirstContact string   `json:"first_contact"`
+	Language     string   `json:"language"`
 	Password     string   `json:"password"`
 	PasswordHash string   `json:"password_hash"`
 }
@@ -67,6 +70,7 @@ func (s *Server) checkNewMember(b newMember) error {
 	l.value("/handle", b.Handle, threading.CheckHandle)
 	l.value("/name", b.Name, threading.CheckName)
 	l.value("/first_contact", b.FirstContact, optional(among(firstContacts...)))
+	l.value("/language", b.Language, s.checkLanguage)
 	l.value("/alerts", b.Alerts, optional(threading.CheckAlerts))
 	l.value("/digest_at", b.DigestAt, optional(threading.CheckDigestAt))
 	l.value("/timezone", b.Timezone, optional(threading.CheckTimezone))
@@ -109,7 +113,7 @@ func (s *Server) addMember(c *call) (any, error) {
 		}
 	}
 	done, err := s.o.Store.PutMembers(c, []store.NewMember{{
-		Member:    threading.Member{Handle: b.Handle, Name: b.Name, Alerts: threading.Alerts(b.Alerts), DigestAt: b.DigestAt, Timezone: b.Timezone, FirstContact: threading.FirstContact(b.FirstContact)},
+		Member:    threading.Member{Handle: b.Handle, Name: b.Name, Alerts: threading.Alerts(b.Alerts), DigestAt: b.DigestAt, Timezone: b.Timezone, FirstContact: threading.FirstContact(b.FirstContact), Language: b.Language},
 		Addresses: b.Addresses, Verifier: verifier,
 	}}, false, false)
 	if err != nil {
@@ -153,6 +157,7 @@ type memberChange struct {
 	DigestAt *string `json:"digest_at"`
 	Timezone *string `json:"timezone"`
 	First    *string `json:"first_contact"`
+	Language *string `json:"language"`
 }
 
 var firstContacts = []string{string(threading.FirstContactAnyone), string(threading.FirstContactOwn)}
@@ -174,6 +179,7 @@ func (s *Server) changeMember(c *call) (any, error) {
 		{"/digest_at", b.DigestAt, threading.CheckDigestAt},
 		{"/timezone", b.Timezone, threading.CheckTimezone},
 		{"/first_contact", b.First, among(firstContacts...)},
+		{"/language", b.Language, s.checkLanguage},
 	} {
 		if v.value != nil {
 			*v.value = strings.TrimSpace(*v.value)
@@ -193,9 +199,19 @@ func (s *Server) changeMember(c *call) (any, error) {
 		set(&m.DigestAt, b.DigestAt)
 		set(&m.Timezone, b.Timezone)
 		set(&m.FirstContact, b.First)
+		set(&m.Language, b.Language)
 		return nil
 	})
 	return s.memberView(m), err
+}
+
+// checkLanguage says why a member can't be written to in a language; empty is the
+// installation's.
+func (s *Server) checkLanguage(tag string) error {
+	if tag == "" || s.o.Languages.Known(tag) {
+		return nil
+	}
+	return fmt.Errorf("must be one of %s, or empty for the installation's", strings.Join(s.o.Languages.Tags(), ", "))
 }
 
 // set sets what is given.

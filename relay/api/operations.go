@@ -28,6 +28,13 @@ var operations = []operation{
 	{"PATCH", "/threads/{thread}", 200, (*Server).changeThread, false},
 	{"POST", "/notes", 201, (*Server).addNote, true},
 
+	{"GET", "/webhooks", 200, (*Server).listWebhooks, false},
+	{"POST", "/webhooks", 201, (*Server).addWebhook, false},
+	{"GET", "/webhooks/{webhook}", 200, (*Server).getWebhook, false},
+	{"DELETE", "/webhooks/{webhook}", 204, (*Server).removeWebhook, false},
+	{"GET", "/webhooks/{webhook}/events", 200, (*Server).listEvents, false},
+	{"POST", "/webhooks/{webhook}/events/{event}/retry", 204, (*Server).retryEvent, false},
+
 	{"GET", "/reports", 200, (*Server).listReports, false},
 	{"GET", "/reports/{report}", 200, (*Server).getReport, false},
 	{"POST", "/reports/{report}/resolve", 200, (*Server).resolveReport, false},

@@ -26,13 +26,14 @@ import (
 
 // The values that labels have.
 var (
-	doors     = []string{"smtp", "lmtp", "submission"}
-	stages    = []string{"recipient", "message"}
-	verdicts  = []string{"accepted", "refused", "deferred"}
-	outcomes  = []string{"filed", "duplicate", "held", "automatic", "bounce", "refused", "denied"}
-	classes   = []string{"delivered", "deferred", "refused", "expired", "delayed"}
-	receivers = []string{"google", "microsoft", "yahoo", "apple", "relay"}
-	policies  = []string{"tlsa", "sts", "no-policy-found"}
+	doors        = []string{"smtp", "lmtp", "submission"}
+	stages       = []string{"recipient", "message"}
+	verdicts     = []string{"accepted", "refused", "deferred"}
+	hookOutcomes = []string{"delivered", "failed", "dead"}
+	outcomes     = []string{"filed", "duplicate", "held", "automatic", "bounce", "refused", "denied"}
+	classes      = []string{"delivered", "deferred", "refused", "expired", "delayed"}
+	receivers    = []string{"google", "microsoft", "yahoo", "apple", "relay"}
+	policies     = []string{"tlsa", "sts", "no-policy-found"}
 )
 
 const other = "other"
@@ -54,6 +55,7 @@ type Metrics struct {
 	gate       prometheus.Counter
 	deliveries *prometheus.CounterVec
 	waited     *prometheus.HistogramVec
+	webhooks   *prometheus.CounterVec
 	tls        *prometheus.CounterVec
 }
 
@@ -81,13 +83,16 @@ func New(version string) *Metrics {
 			Name: "stagedoor_delivery_seconds", Help: "Time from filing a message to the delivery of its notification, by whose server it was.",
 			Buckets: []float64{.1, .5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600},
 		}, []string{"receiver"}),
+		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "stagedoor_webhook_deliveries_total", Help: "Tries to tell the platform of events; dead counts events that were given up.",
+		}, []string{"outcome"}),
 		tls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "stagedoor_outbound_tls_total", Help: "Connections to receiving servers, by the policy that held (tlsa is DANE, sts is MTA-STS) and whether TLS was as it wants.",
 		}, []string{"policy", "result"}),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stagedoor_build_info", Help: "1; the label tells the version."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.answers, m.took, m.messages, m.gate, m.deliveries, m.waited, m.tls, build,
+	m.registry.MustRegister(m.answers, m.took, m.messages, m.gate, m.deliveries, m.waited, m.tls, m.webhooks, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.zero()
 	return m
@@ -102,6 +107,9 @@ func (m *Metrics) zero() {
 				m.answers.WithLabelValues(door, stage, verdict)
 			}
 		}
+	}
+	for _, outcome := range hookOutcomes {
+		m.webhooks.WithLabelValues(outcome)
 	}
 	for _, outcome := range outcomes {
 		m.messages.WithLabelValues(outcome)
@@ -155,6 +163,17 @@ func (m *Metrics) Delivery(class, receiver string, waited time.Duration) {
 // whether TLS was as it wants.
 func (m *Metrics) OutboundTLS(policy string, ok bool) {
 	m.tls.WithLabelValues(among(policy, policies), map[bool]string{true: "ok", false: "failed"}[ok]).Inc()
+}
+
+// Webhook counts a try to tell the platform of an event.
+func (m *Metrics) Webhook(outcome string) {
+	m.webhooks.WithLabelValues(among(outcome, hookOutcomes)).Inc()
+}
+
+// WatchWebhooks has the events that wait looked at when the metrics are read. It
+// is called once.
+func (m *Metrics) WatchWebhooks(state func(context.Context) (store.WebhookState, error)) {
+	m.registry.MustRegister(&hooks{state: state, now: time.Now})
 }
 
 // WatchIMAP has connections and sessions that are signed in counted when the

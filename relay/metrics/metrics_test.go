@@ -61,6 +61,10 @@ func TestMetrics(t *testing.T) {
 		return store.QueueState{Rows: 7, Oldest: now.Add(-time.Hour), Due: now.Add(time.Hour)}, nil
 	})
 	m.WatchIMAP(func() int { return 3 }, func() int { return 2 })
+	m.WatchWebhooks(func(context.Context) (store.WebhookState, error) {
+		return store.WebhookState{Waiting: 4, Oldest: now.Add(-time.Hour), Dead: 1}, nil
+	})
+	m.Webhook("delivered")
 	smtp := m.Door("smtp")
 	smtp("recipient", "accepted", time.Millisecond)
 	smtp("recipient", "refused", time.Millisecond)
@@ -95,11 +99,15 @@ func TestMetrics(t *testing.T) {
 		`stagedoor_deliveries_total{class="expired",receiver="relay"}`:                       "0",
 		`stagedoor_delivery_seconds_bucket{receiver="google",le="5"}`:                        "1",
 		`stagedoor_delivery_seconds_bucket{receiver="google",le="1"}`:                        "0",
-		`stagedoor_queue_rows`:                   "7",
-		`stagedoor_queue_overdue_seconds`:        "0",
-		`stagedoor_imap_connections`:             "3",
-		`stagedoor_imap_sessions`:                "2",
-		`stagedoor_build_info{version="v1.2.3"}`: "1",
+		`stagedoor_queue_rows`:                                    "7",
+		`stagedoor_queue_overdue_seconds`:                         "0",
+		`stagedoor_webhook_events`:                                "4",
+		`stagedoor_webhook_dead_events`:                           "1",
+		`stagedoor_webhook_deliveries_total{outcome="delivered"}`: "1",
+		`stagedoor_webhook_deliveries_total{outcome="dead"}`:      "0",
+		`stagedoor_imap_connections`:                              "3",
+		`stagedoor_imap_sessions`:                                 "2",
+		`stagedoor_build_info{version="v1.2.3"}`:                  "1",
 	} {
 		if got[series] != want {
 			t.Errorf("%s is %q, want %s", series, got[series], want)

@@ -2,7 +2,7 @@
 //
 // A file is CSV with a line of column names (comma or semicolon between them),
 // or JSONL: one object a line. A member needs a handle, a name and an address;
-// alerts, digest_at, timezone and password_hash may follow. Of several addresses
+// alerts, digest_at, timezone, language and password_hash may follow. Of several addresses
 // the first is the primary one: in CSV they stand in one field with spaces or
 // semicolons between them, in JSONL in the list addresses.
 //
@@ -42,6 +42,9 @@ type Options struct {
 	Domain string // of the relay: no real address is in it
 	Update bool   // members who are there get what the file says
 	Trial  bool   // nothing is written
+	// Language says why members can't be written to in a language; nil: in none
+	// but the installation's.
+	Language func(tag string) error
 	// Rejected is told of each line that is not imported, in the file's order.
 	Rejected func(Rejection)
 	// Progress, if set, is told after each batch.
@@ -73,6 +76,7 @@ type record struct {
 	alerts       string
 	digestAt     string
 	timezone     string
+	language     string
 	passwordHash string
 	problem      string // why it can't be read
 }
@@ -91,6 +95,9 @@ func Import(ctx context.Context, r io.Reader, jsonl bool, o Options) (Result, er
 		lines = newJSONReader(counted)
 	} else if lines, err = newCSVReader(counted); err != nil {
 		return Result{}, err
+	}
+	if o.Language == nil {
+		o.Language = func(string) error { return errors.New("can't be chosen here") }
 	}
 	im := &importer{o: o, tried: map[string][]string{}, owner: map[string]string{}}
 	for end := false; !end; {
@@ -186,7 +193,7 @@ func (im *importer) count(r record, e store.Enrolled) {
 // check says what is wrong with a record, in the words of a person.
 func (im *importer) check(r record) (store.NewMember, error) {
 	m := store.NewMember{
-		Member:    threading.Member{Handle: r.handle, Name: strings.TrimSpace(r.name), Alerts: threading.Alerts(r.alerts), DigestAt: r.digestAt, Timezone: r.timezone},
+		Member:    threading.Member{Handle: r.handle, Name: strings.TrimSpace(r.name), Alerts: threading.Alerts(r.alerts), DigestAt: r.digestAt, Timezone: r.timezone, Language: r.language},
 		Addresses: r.addresses, Verifier: r.passwordHash,
 	}
 	if r.problem != "" {
@@ -202,6 +209,7 @@ func (im *importer) check(r record) (store.NewMember, error) {
 		{"alerts", r.alerts, threading.CheckAlerts, true},
 		{"digest_at", r.digestAt, threading.CheckDigestAt, true},
 		{"timezone", r.timezone, threading.CheckTimezone, true},
+		{"language", r.language, im.o.Language, true},
 		{"password_hash", r.passwordHash, seal.CheckVerifier, true},
 	} {
 		if c.value == "" && c.may {

@@ -34,6 +34,12 @@ func importing(t testing.TB, o Options, jsonl bool, text string) (Result, []stri
 	t.Helper()
 	var rejected []string
 	o.Domain = "msg.example.com"
+	o.Language = func(tag string) error {
+		if tag != "de" {
+			return errors.New("is none of ours")
+		}
+		return nil
+	}
 	o.Rejected = func(r Rejection) { rejected = append(rejected, fmt.Sprintf("%d %s: %s", r.Line, r.Handle, r.Reason)) }
 	got, err := Import(t.Context(), strings.NewReader(text), jsonl, o)
 	got.Octets = 0
@@ -108,6 +114,8 @@ func TestEveryRejectedLineIsTold(t *testing.T) {
 			`{"handle": "hans"`,
 			`{"handle": "hans", "name": "Hans", "address": "hans@mail.example"} {}`,
 			`{"handle": "hans", "name": "Hans"}`,
+			`{"handle": "hans", "name": "Hans", "address": "hans@mail.example", "language": "tlh"}`,
+			`{"handle": "ida", "name": "Ida", "address": "ida@mail.example", "language": "de"}`,
 		}, "\n"), []string{
 			"4 : name is a number, and must be a string",
 			"5 : addresses is a string, and must be a list of strings",
@@ -117,7 +125,8 @@ func TestEveryRejectedLineIsTold(t *testing.T) {
 			"9 : it is not valid JSON",
 			"10 : something follows the object: each line holds one",
 			"11 hans: there is no address",
-		}, Result{Members: 10, Added: 2, Rejected: 8}},
+			"12 hans: language is none of ours",
+		}, Result{Members: 12, Added: 3, Rejected: 9}},
 	} {
 		for _, trial := range []bool{true, false} {
 			got, rejected, err := importing(t, Options{Store: s, Trial: trial}, c.jsonl, c.text)
@@ -144,7 +153,7 @@ func TestFilesThatCantBeImported(t *testing.T) {
 		text, says string
 	}{
 		"empty":             {false, "", "line 1: the file is empty"},
-		"no column names":   {false, "tess,Tess,tess@mail.example\n", "line 1: column 1 is none that is known: write address, alerts, digest_at, handle, name, password_hash, timezone"},
+		"no column names":   {false, "tess,Tess,tess@mail.example\n", "line 1: column 1 is none that is known: write address, alerts, digest_at, handle, language, name, password_hash, timezone"},
 		"no handle":         {false, "name,address\n", "line 1: the column handle is missing"},
 		"a column twice":    {false, "handle,name,name,address\n", "line 1: the column name is there twice"},
 		"an endless record": {false, "handle,name,address\nann,Ann,ann@mail.example\n\"" + strings.Repeat("x\n", 200000), "after line 2: the record is longer than 65536 octets: perhaps a quote is not closed"},
@@ -241,7 +250,7 @@ func FuzzImport(f *testing.F) {
 				return
 			}
 		}
-		im := &importer{o: Options{Domain: "msg.example.com"}}
+		im := &importer{o: Options{Domain: "msg.example.com", Language: func(string) error { return nil }}}
 		for n := 0; ; n++ {
 			r, err := lines.next()
 			if err != nil {

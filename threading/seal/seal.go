@@ -205,6 +205,8 @@ const (
 	TokenMailbox                          // MAILBOXID: threading.Mailbox
 	TokenTopic                            // settings address and link of a notification, with its thread: alias
 	TokenRealAddress                      // what the API calls a real address: address
+	TokenWebhook                          // what the API calls a webhook
+	TokenEvent                            // and an event for one
 )
 
 // TokenLen is the length of a token in characters.

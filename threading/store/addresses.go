@@ -76,8 +76,10 @@ func (s *Store) AddressFailed(ctx context.Context, id threading.ID, why string) 
 			return err
 		}
 		n, err := t.exec("UPDATE addresses SET failed_at = ?, failure = ? WHERE id = ? AND failed_at = 0", now, why, id)
-		news = n > 0
-		return err
+		if news = n > 0; err != nil || !news {
+			return err
+		}
+		return t.emit(threading.WebhookEvent{Kind: threading.EventBounce, MemberID: member, RefID: id, Detail: why}, now)
 	})
 	return member, news, err
 }

@@ -31,7 +31,8 @@ type committer struct {
 	jobs       chan *job
 	done       chan struct{}
 	publish    func(*tx)
-	announce   bool         // write feed rows for other processes
+	announce   bool // write feed rows for other processes
+	ids        *threading.IDSource
 	lookAlikes bool         // handles may look like others
 	executed   atomic.Int64 // statements, for tests of what things cost
 
@@ -53,6 +54,7 @@ type tx struct {
 	c       *committer
 	modseqs map[threading.ID]uint64       // members touched, with their new mod-sequence
 	queued  bool                          // rows were added to the queue
+	emitted bool                          // so were events for webhooks
 	added   map[mailboxKey]int            // entries added
 	alls    map[threading.ID]threading.ID // the mailboxes All of members touched
 	grown   map[threading.ID]int64        // octets added to members' entries and not written yet

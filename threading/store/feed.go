@@ -108,6 +108,9 @@ func (s *Store) publish(t *tx) {
 	if t.queued {
 		s.wakeQueue()
 	}
+	if t.emitted {
+		s.wakeWebhooks()
+	}
 	if s.o.Follow {
 		for mailbox, n := range t.added {
 			s.packer.note(mailbox, n)
@@ -122,6 +125,13 @@ func (s *Store) wakeQueue() {
 	}
 }
 
+func (s *Store) wakeWebhooks() {
+	select {
+	case s.hooks <- struct{}{}:
+	default:
+	}
+}
+
 // announce writes what a job touched for processes that follow.
 func (t *tx) announce() error {
 	for member := range t.modseqs {
@@ -129,7 +139,7 @@ func (t *tx) announce() error {
 			return err
 		}
 	}
-	if t.queued {
+	if t.queued || t.emitted {
 		if _, err := t.exec("INSERT INTO feed (member_id) VALUES (0)"); err != nil {
 			return err
 		}
@@ -184,6 +194,7 @@ func (s *Store) readFeed(ctx context.Context, conn *sql.Conn) error {
 		}
 		if member == 0 {
 			s.wakeQueue()
+			s.wakeWebhooks()
 		} else {
 			s.feed.notify(member, modseq)
 		}

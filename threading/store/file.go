@@ -163,10 +163,11 @@ func (t *tx) addThread(n *threading.NewThread) error {
 // addCopy puts one member's copy into the mailbox, and queues its notification.
 func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 	c := &f.Copies[i]
-	notify := c.Notify
+	notify, alerts := c.Notify, threading.Alerts("")
 	if c.MemberID != f.Message.WriterID {
-		blocked, alerts, err := t.silenced(c.MemberID, f.Message.WriterID, thread)
-		if err != nil || blocked {
+		var blocked bool
+		var err error
+		if blocked, alerts, err = t.silenced(c.MemberID, f.Message.WriterID, thread); err != nil || blocked {
 			return err
 		}
 		notify = notify && alerts == threading.AlertsImmediate
@@ -199,6 +200,14 @@ func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 	}
 	if err := t.showInAll(c.MemberID, e); err != nil {
 		return err
+	}
+	if c.MemberID != f.Message.WriterID {
+		err := t.emit(threading.WebhookEvent{
+			Kind: threading.EventMessage, MemberID: c.MemberID, OtherID: f.Message.WriterID, ThreadID: thread, RefID: f.Message.ID, Detail: string(alerts),
+		}, millis(f.Message.FiledAt))
+		if err != nil {
+			return err
+		}
 	}
 	if !notify {
 		return nil

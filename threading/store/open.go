@@ -84,6 +84,7 @@ type Store struct {
 	lock   *os.File // see lockDatabase
 	feed   feed
 	wake   chan struct{}
+	hooks  chan struct{}
 	stop   context.CancelFunc
 	ground groundCrew
 	packer packer
@@ -116,7 +117,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if o.Observe == nil {
 		o.Observe = func(string) {}
 	}
-	s := &Store{o: o, wake: make(chan struct{}, 1)}
+	s := &Store{o: o, wake: make(chan struct{}, 1), hooks: make(chan struct{}, 1)}
 	s.feed.init()
 	s.packer.init()
 	lock, err := lockDatabase(path, false)
@@ -152,7 +153,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	s.c = &committer{db: db, conn: conn, stmts: map[string]*sql.Stmt{}, jobs: make(chan *job, maxWaiting), done: make(chan struct{}), publish: s.publish, lookAlikes: o.LookAlikes}
+	s.c = &committer{db: db, conn: conn, stmts: map[string]*sql.Stmt{}, jobs: make(chan *job, maxWaiting), done: make(chan struct{}), publish: s.publish, ids: o.IDs, lookAlikes: o.LookAlikes}
 	if !o.Follow {
 		s.c.announce = true
 	}

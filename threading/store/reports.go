@@ -44,9 +44,16 @@ func (s *Store) AddReport(ctx context.Context, r threading.Report) (threading.Re
 		_, err = t.exec(`INSERT INTO reports (id, reporter_id, other_id, thread_id, via, reason, status, resolution, created_at, resolved_at) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, 0)
 			ON CONFLICT (id) DO UPDATE SET via = excluded.via, reason = excluded.reason, status = excluded.status`,
 			r.ID, r.ReporterID, r.OtherID, r.ThreadID, r.Via, r.Reason, r.Status, millis(r.CreatedAt))
-		return err
+		if err != nil {
+			return err
+		}
+		return t.emitReport(r, millis(r.CreatedAt))
 	})
 	return r, err
+}
+
+func (t *tx) emitReport(r threading.Report, now int64) error {
+	return t.emit(threading.WebhookEvent{Kind: threading.EventReport, MemberID: r.ReporterID, OtherID: r.OtherID, ThreadID: r.ThreadID, RefID: r.ID, Detail: string(r.Via)}, now)
 }
 
 // Reports lists reports with that status (empty: any), the newest first.
@@ -132,10 +139,23 @@ func (t *tx) junked(member, mailbox threading.ID, first, last uint32, now int64)
 	const theirs = ` FROM entries e JOIN items i ON i.member_id = e.member_id AND i.id = e.item_id
 		JOIN messages m ON m.thread_id = i.thread_id AND m.id = i.message_id
 		WHERE e.member_id = ? AND e.mailbox_id = ? AND e.uid BETWEEN ? AND ? AND m.writer_id NOT IN (0, e.member_id)`
-	_, err := t.exec(`INSERT INTO reports (id, reporter_id, other_id, thread_id, via, reason, status, resolution, created_at, resolved_at)
+	var made []threading.Report
+	err := t.rows(`INSERT INTO reports (id, reporter_id, other_id, thread_id, via, reason, status, resolution, created_at, resolved_at)
 		SELECT i.id, e.member_id, m.writer_id, i.thread_id, ?, '', ?, '', ?, 0`+theirs+`
-		ON CONFLICT (id) DO UPDATE SET status = excluded.status WHERE reports.status = ?`,
-		threading.ReportJunk, threading.ReportOpen, now, member, mailbox, first, last, threading.ReportWithdrawn)
+		ON CONFLICT (id) DO UPDATE SET status = excluded.status WHERE reports.status = ?
+		RETURNING id, reporter_id, other_id, thread_id, via`,
+		[]any{threading.ReportJunk, threading.ReportOpen, now, member, mailbox, first, last, threading.ReportWithdrawn}, func(row scanner) error {
+			var r threading.Report
+			err := row.Scan(&r.ID, &r.ReporterID, &r.OtherID, &r.ThreadID, &r.Via)
+			made = append(made, r)
+			return err
+		})
+	for _, r := range made {
+		if err != nil {
+			break
+		}
+		err = t.emitReport(r, now)
+	}
 	if err == nil {
 		_, err = t.exec("INSERT INTO mutes (member_id, thread_id, created_at) SELECT DISTINCT e.member_id, i.thread_id, ?"+theirs+" ON CONFLICT DO NOTHING", now, member, mailbox, first, last)
 	}

@@ -83,6 +83,7 @@ var sweepSteps = []struct {
 	{"SELECT member_id, kind, slot FROM pace WHERE slot < ? LIMIT ?", "DELETE FROM pace WHERE member_id = ? AND kind = ? AND slot = ?", 3, slotsOlder(24 * time.Hour)},
 	{"SELECT hash FROM sessions WHERE expires_at < ? LIMIT ?", "DELETE FROM sessions WHERE hash = ?", 1, timesOlder(0)},
 	{"SELECT id FROM signin_links WHERE expires_at < ? LIMIT ?", "DELETE FROM signin_links WHERE id = ?", 1, timesOlder(0)},
+	{"SELECT webhook_id, id FROM webhook_events WHERE dead_at > 0 AND dead_at < ? LIMIT ?", "DELETE FROM webhook_events WHERE webhook_id = ? AND id = ?", 2, timesOlder(keepDead)},
 	{"SELECT key FROM api_requests WHERE created_at < ? LIMIT ?", "DELETE FROM api_requests WHERE key = ?", 1, timesOlder(KeepAnswers)},
 	{"SELECT hash FROM sts_policies WHERE expires_at < ? LIMIT ?", "DELETE FROM sts_policies WHERE hash = ?", 1, timesOlder(0)},
 	{"SELECT hash FROM contact_links WHERE expires_at < ? LIMIT ?", "DELETE FROM contact_links WHERE hash = ?", 1, timesOlder(0)},

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -229,8 +230,8 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, v *versions, digest stri
 	l.subject = v.plain.Subject
 	switch {
 	case l.subject != "":
-	case l.newThread != nil:
-		l.subject = "(no subject)"
+	case l.newThread != nil: // a list of messages shows what it can
+		l.subject = cmp.Or(l.view.About(), "(no subject)")
 	default:
 		l.subject = "Re: " + l.view.Thread.Subject
 	}

@@ -622,3 +622,24 @@ func TestRemoteImages(t *testing.T) {
 		}
 	}
 }
+
+// What has no subject says in a list of messages what it is about, if it is about
+// something.
+func TestAMessageWithoutSubject(t *testing.T) {
+	for to, want := range map[string]string{"ophelia.hamlet": "Ophelia in Hamlet", "sam": "(no subject)"} {
+		s := newStage(t, nil)
+		if err := s.submit(s.otto, letterFrom("otto@"+testDomain, to+"@"+testDomain, "", "Hello\n"), to+"@"+testDomain); err != nil {
+			t.Fatal(err)
+		}
+		inbox := s.mailbox(s.sam, "INBOX")
+		if got := fieldOf(inbox[0], "Subject"); got != want {
+			t.Errorf("to %s: %s", to, got)
+		}
+		if err := s.submit(s.sam, letterFrom("sam@"+testDomain, "x", "", "Yes\n"), addressOf(inbox[0], "From")); err != nil {
+			t.Fatal(err)
+		}
+		if got := fieldOf(s.mailbox(s.otto, "INBOX")[0], "Subject"); got != "Re: "+want {
+			t.Errorf("the answer to %s: %s", to, got)
+		}
+	}
+}

@@ -15,7 +15,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# need COMMAND:PACKAGE...: installs from Debian what is missing, and starts nothing.
+# need COMMAND:PACKAGE...: installs from Debian what is missing.
 need() {
   local missing=() x
   for x in "$@"; do [[ -e ${x%%:*} ]] || command -v "${x%%:*}" >/dev/null || missing+=("${x#*:}"); done

@@ -187,6 +187,9 @@ func (d *dispatcher) share(dest *destination) int {
 
 // start begins as many deliveries as the bounds allow.
 func (d *dispatcher) start(work context.Context) {
+	if d.q.Paused() {
+		return // what is parked goes back
+	}
 	now := d.q.o.Now()
 	for _, dest := range d.destinations {
 		for d.active < d.q.o.Workers && dest.active < dest.limit && len(dest.parked) > 0 && !now.Before(dest.allowed()) {

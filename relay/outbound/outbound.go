@@ -16,6 +16,12 @@
 // message and drops the connection before its 250 gets it once more: RFC 5321
 // section 4.5.4.1 leaves no other choice.
 //
+// One destination, a domain or a server that is named for many, gets so many
+// deliveries at the same time and a minute (Bounds), and has few rows in memory
+// if it is slow; so it does not hold up the others. A row whose turn has not
+// come, or whose destination is down, goes back with that as its reason. While
+// the queue is paused nothing is leased.
+//
 // A recipient's real address is read when the message is sent, stands in the
 // envelope only, and is in no error, log line or stored reason; nor is any
 // text of a remote server, which often repeats it: reasons hold codes.

@@ -77,7 +77,13 @@ func (s *Session) find(c *Criteria, progress func(done, all int) error) (uids []
 	}
 	texts, sequenced, done := q.texts(), q.sequenced(), 0
 	err = s.scan(scope, q.want(), func(x *store.Scanned) error {
-		m := &candidate{Scanned: x, load: func() (string, bool, error) { return s.store().Text(s.ctx, x.BodyID, texts) }}
+		m := &candidate{Scanned: x, load: func() (string, bool, error) {
+			text, ruledOut, err := s.store().Text(s.ctx, x.BodyID, texts)
+			if errors.Is(err, store.ErrNotFound) { // expunged since it was scanned
+				s.box.missed, err = true, nil
+			}
+			return text, ruledOut, err
+		}}
 		if q.matches(m) {
 			uids = append(uids, x.UID)
 			if sequenced {

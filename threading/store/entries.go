@@ -123,7 +123,9 @@ func (s *Store) Scan(ctx context.Context, memberID, mailboxID threading.ID, set 
 				continue
 			}
 			if want.Text {
-				if x.Text, _, err = s.Text(ctx, x.BodyID, nil); err != nil {
+				if x.Text, _, err = s.Text(ctx, x.BodyID, nil); errors.Is(err, ErrNotFound) {
+					continue // expunged since
+				} else if err != nil {
 					return 0, err
 				}
 			}
@@ -171,7 +173,9 @@ var errEnough = errors.New("enough")
 // Text returns a body's search text. If the body's signature says that one of
 // the needles (folded) is not in it, the text is not read. ErrNotFound.
 func (s *Store) Text(ctx context.Context, bodyID threading.ID, needles []string) (text string, ruledOut bool, err error) {
+	found := false
 	err = s.rows(ctx, "SELECT signature, text FROM bodies WHERE id = ?", []any{bodyID}, func(r scanner) error {
+		found = true
 		var signature, packed sql.RawBytes
 		if err := r.Scan(&signature, &packed); err != nil {
 			return err
@@ -186,6 +190,9 @@ func (s *Store) Text(ctx context.Context, bodyID threading.ID, needles []string)
 	})
 	if err != nil {
 		return "", false, fmt.Errorf("read the search text: %w", err)
+	}
+	if !found {
+		return "", false, ErrNotFound
 	}
 	return text, ruledOut, nil
 }

@@ -129,6 +129,9 @@ func TestTextNeverRulesOutAMatch(t *testing.T) {
 			t.Errorf("%q matches %d times", needle, matched)
 		}
 	}
+	if _, _, err := x.Text(x.ctx, 1, nil); !errors.Is(err, ErrNotFound) {
+		t.Errorf("the text of a body that is gone: %v", err)
+	}
 }
 
 // More snapshots than there are connections begin before any of their queries

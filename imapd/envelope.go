@@ -22,20 +22,29 @@ type Envelope struct {
 // group.
 type Address struct{ Name, Route, Mailbox, Host string }
 
+// The fields of an envelope, in the order of envelope's variables.
+var (
+	textFields = [...]string{"Date", "Subject", "In-Reply-To", "Message-ID"}
+	listFields = [...]string{"From", "Sender", "Reply-To", "To", "Cc", "Bcc"}
+)
+
 // envelope reads the fields of a header that make an envelope, each the first
 // of its name.
 func envelope(header []byte) *Envelope {
 	var e Envelope
-	texts := map[string]*string{"date": &e.Date, "subject": &e.Subject, "in-reply-to": &e.InReplyTo, "message-id": &e.MessageID}
-	lists := map[string]*[]Address{"from": &e.From, "sender": &e.Sender, "reply-to": &e.ReplyTo, "to": &e.To, "cc": &e.Cc, "bcc": &e.Bcc}
+	texts := [...]*string{&e.Date, &e.Subject, &e.InReplyTo, &e.MessageID}
+	lists := [...]*[]Address{&e.From, &e.Sender, &e.ReplyTo, &e.To, &e.Cc, &e.Bcc}
+	var had [len(textFields) + len(listFields)]bool
 	for name, value := range mimetree.Fields(header) {
-		name = strings.ToLower(name)
-		if to := texts[name]; to != nil {
-			*to = ascii(value)
-			delete(texts, name)
-		} else if to := lists[name]; to != nil {
-			*to = addresses(value)
-			delete(lists, name)
+		for i, is := range textFields {
+			if !had[i] && len(is) == len(name) && strings.EqualFold(is, name) {
+				*texts[i], had[i] = ascii(value), true
+			}
+		}
+		for i, is := range listFields {
+			if k := len(textFields) + i; !had[k] && len(is) == len(name) && strings.EqualFold(is, name) {
+				*lists[i], had[k] = addresses(value), true
+			}
 		}
 	}
 	// An absent Sender or Reply-To is From's (RFC 9051 section 7.5.2).

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -101,8 +102,8 @@ type Scanned struct {
 	Text   string
 }
 
-// Bounds of what Scan holds at once: entries, and octets of their header
-// blocks, but for the last one's.
+// Bounds of what Scan reads at once: entries, and octets of their header blocks,
+// but for the last one's. It holds two of these.
 const (
 	scanSlice  = 100
 	scanOctets = 1 << 20
@@ -113,31 +114,75 @@ func (s *Store) Scan(ctx context.Context, memberID, mailboxID threading.ID, set 
 	if !want.Header && !want.Text {
 		return s.Entries(ctx, memberID, mailboxID, set, func(e threading.Entry) error { return f(Scanned{Entry: e}) })
 	}
-	return inSlices(set, skipHeaders, func(first, last uint32) (next uint32, err error) {
-		list, more, err := s.scanRange(ctx, memberID, mailboxID, first, last, want)
-		if err != nil {
-			return 0, fmt.Errorf("search the mailbox: %w", err)
-		}
+	one := func(list []Scanned) error {
 		for _, x := range list {
 			if !set.Contains(x.UID) {
 				continue
 			}
 			if want.Text {
+				var err error
 				if x.Text, _, err = s.Text(ctx, x.BodyID, nil); errors.Is(err, ErrNotFound) {
 					continue // expunged since
 				} else if err != nil {
-					return 0, err
+					return err
 				}
 			}
 			if err := f(x); err != nil {
-				return 0, err
+				return err
 			}
 		}
-		if !more {
-			return 0, nil
+		return nil
+	}
+	read := func(ctx context.Context, deliver func([]Scanned) error) error {
+		return inSlices(set, skipHeaders, func(first, last uint32) (next uint32, err error) {
+			list, more, err := s.scanRange(ctx, memberID, mailboxID, first, last, want)
+			if err != nil {
+				return 0, fmt.Errorf("search the mailbox: %w", err)
+			}
+			if err := deliver(list); err != nil || !more {
+				return 0, err
+			}
+			return list[len(list)-1].UID + 1, nil
+		})
+	}
+	if n := len(set); n == 0 || set[n-1].Last-set[0].First < scanSlice {
+		return read(ctx, one)
+	}
+	return ahead(ctx, read, one)
+}
+
+// ahead calls f for what read delivers while the next is read. What is read last
+// is not kept longer than f takes; when ahead returns, nothing reads any more.
+func ahead(ctx context.Context, read func(context.Context, func([]Scanned) error) error, f func([]Scanned) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	lists, failed := make(chan []Scanned), make(chan error, 1)
+	go func() {
+		defer close(lists)
+		defer func() {
+			if v := recover(); v != nil {
+				failed <- fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			}
+		}()
+		failed <- read(ctx, func(list []Scanned) error {
+			select {
+			case lists <- list:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	defer func() {
+		stop()
+		for range lists {
 		}
-		return list[len(list)-1].UID + 1, nil
-	})
+	}()
+	for list := range lists {
+		if err := f(list); err != nil {
+			return err
+		}
+	}
+	return <-failed
 }
 
 // scanRange reads as many entries as its bounds allow. more: there may be more.

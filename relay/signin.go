@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -11,9 +12,10 @@ import (
 )
 
 // MailSignInLink mails a link that signs in to the member with that handle,
-// contact address or real address. It is no error if there is none, or if
+// contact address or real address, and leads to a page then (a path below the
+// base URL, which the door has checked; empty: the account). It is no error if there is none, or if
 // links that work were mailed already: callers say the same in all cases.
-func (p *Pipeline) MailSignInLink(ctx context.Context, name string) error {
+func (p *Pipeline) MailSignInLink(ctx context.Context, name, to string) error {
 	m, err := p.memberByName(ctx, strings.TrimSpace(name))
 	if errors.Is(err, store.ErrNotFound) || err == nil && m.Status != threading.MemberActive {
 		return nil
@@ -21,7 +23,7 @@ func (p *Pipeline) MailSignInLink(ctx context.Context, name string) error {
 		return err
 	}
 	_, err = p.o.Store.NewSignInLink(ctx, m.ID, func(id threading.ID) (store.Notice, error) {
-		return p.signInNotice(ctx, m, id)
+		return p.signInNotice(ctx, m, id, to)
 	})
 	if errors.Is(err, store.ErrTooManyLinks) || errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -37,10 +39,14 @@ func (p *Pipeline) memberByName(ctx context.Context, name string) (threading.Mem
 	return p.o.Store.MemberByAddress(ctx, name)
 }
 
-func (p *Pipeline) signInNotice(ctx context.Context, m threading.Member, id threading.ID) (store.Notice, error) {
+func (p *Pipeline) signInNotice(ctx context.Context, m threading.Member, id threading.ID, to string) (store.Notice, error) {
+	link := p.o.BaseURL + "/signin/" + p.o.Store.Keyring().Token(seal.TokenSignIn, id)
+	if to != "" {
+		link += "?to=" + url.QueryEscape(to)
+	}
 	l := p.o.Languages.Of(m.Language)
 	text := l.Say("hello", "name", m.DisplayName()) + "\n\n" + l.Say("signin.text",
-		"url", p.o.BaseURL+"/signin/"+p.o.Store.Keyring().Token(seal.TokenSignIn, id), "n", int(store.SignInLinkFor.Minutes()))
+		"url", link, "n", int(store.SignInLinkFor.Minutes()))
 	return p.Compose(ctx, Notice{To: m, From: "postmaster", Subject: l.Say("signin.subject", "brand", p.o.Brand), Text: text + "\n"})
 }
 

@@ -119,7 +119,7 @@ func TestSignInIsSafe(t *testing.T) {
 		}
 	}
 	for to, want := range map[string]string{
-		"/account": "/account", "/account/connect": "/account/connect", "/contact/sam": "/contact/sam",
+		"/account": "/account", "/account/connect": "/account/connect", "/contact/sam": "/contact/sam", "/contact/sam?about=hamlet/ophelia&x=//evil.example": "/contact/sam?about=hamlet%2Fophelia", "/contact/sam?%zz": "/contact/sam",
 		"https://evil.example/": "/account", "//evil.example/": "/account", "/\\evil.example": "/account", "/account//evil.example": "/account", "/account@evil.example": "/account", "": "/account",
 	} {
 		if got := b.s.landing(to); got != want {
@@ -146,7 +146,7 @@ func TestSignInByLink(t *testing.T) {
 	b := newBrowser(t)
 	answers := map[string]bool{}
 	for _, name := range []string{"tess", "nobody", "tess.real@mail.example", "x@stranger.example", "TESS@msg.example.com"} {
-		answers[b.open("/signin/link", url.Values{"name": {name}}, 200)] = true
+		answers[b.open("/signin/link", url.Values{"name": {name}, "to": {"/contact/sam?about=hamlet"}}, 200)] = true
 	}
 	if len(answers) != 1 {
 		t.Error("the answer tells whether there is such an account")
@@ -168,14 +168,18 @@ func TestSignInByLink(t *testing.T) {
 		}
 		text, _ := io.ReadAll(body)
 		_ = body.Close()
-		links = append(links, regexp.MustCompile(`/signin/[a-z2-7]{26}`).FindString(strings.ReplaceAll(string(text), "=\r\n", "")))
+		links = append(links, regexp.MustCompile(`/signin/[a-z2-7]{26}\S*`).FindString(strings.NewReplacer("=\r\n", "", "=3D", "=").Replace(string(text))))
 	}
 	if len(links) != 3 {
 		t.Fatalf("%d links were mailed", len(links))
 	}
+	if !strings.HasSuffix(links[0], "?to=%2Fcontact%2Fsam%3Fabout%3Dhamlet") {
+		t.Errorf("%s does not lead back to the form", links[0])
+	}
 	wants(t, b.open(links[0], nil, 200), "Sign in on this device")
 	wants(t, b.open(links[0], nil, 200), "Sign in on this device") // a scanner opened it first
-	wants(t, b.open(links[0], url.Values{}, 200), "<h1>Your account</h1>")
+	wants(t, b.open(links[0], url.Values{}, 200), "<h1>Write to Sam</h1>", `<option value="hamlet" selected>`)
+	wants(t, b.open("/account", nil, 200), "<h1>Your account</h1>")
 	b.open(links[0], url.Values{}, http.StatusNotFound)
 	b.open("/signin/"+strings.Repeat("a", 26), nil, http.StatusNotFound)
 }

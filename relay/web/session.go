@@ -97,12 +97,22 @@ func (s *Server) sessionOver(w http.ResponseWriter) {
 	s.tell(w, http.StatusForbidden, "Please sign in again", "Your session has ended, so nothing was changed. Sign in and try again.")
 }
 
+// maxLanding bounds the address of a page to go to, in octets.
+const maxLanding = 200
+
 // landing is where a visitor goes after signing in: a page of ours that the
 // link asked for, never another site.
 func (s *Server) landing(to string) string {
+	if len(to) > maxLanding {
+		to = ""
+	}
+	path, query, _ := strings.Cut(to, "?")
 	for _, page := range []string{"/account", "/contact/"} {
-		if rest, ok := strings.CutPrefix(to, page); ok && strings.Trim(rest, "abcdefghijklmnopqrstuvwxyz0123456789-/") == "" && !strings.Contains(rest, "//") {
-			return s.base + to
+		if rest, ok := strings.CutPrefix(path, page); ok && strings.Trim(rest, "abcdefghijklmnopqrstuvwxyz0123456789-/") == "" && !strings.Contains(rest, "//") {
+			if q, err := url.ParseQuery(query); err == nil && q.Get("about") != "" {
+				path += "?about=" + url.QueryEscape(q.Get("about"))
+			}
+			return s.base + path
 		}
 	}
 	return s.base + "/account"

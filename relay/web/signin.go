@@ -25,7 +25,7 @@ func (s *Server) signInForm(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) showSignIn(w http.ResponseWriter, status int, p signInPage) {
 	p.Base, p.Links = s.base, s.o.BaseURL != ""
-	if len(p.To) > 200 {
+	if len(p.To) > maxLanding {
 		p.To = ""
 	}
 	s.frame(w, status, page{Title: "Sign in", Problem: p.Problem.Text != ""}, "signin", p)
@@ -67,8 +67,12 @@ func (s *Server) mailLink(w http.ResponseWriter, r *http.Request) {
 		s.showSignIn(w, http.StatusTooManyRequests, signInPage{Problem: problem{Text: "Too many links were asked for from your network. Please try again in an hour."}})
 		return
 	}
+	to := strings.TrimPrefix(s.landing(r.PostFormValue("to")), s.base)
+	if to == atSettings {
+		to = ""
+	}
 	s.later(func(ctx context.Context) {
-		if err := s.o.Pipeline.MailSignInLink(ctx, name); err != nil {
+		if err := s.o.Pipeline.MailSignInLink(ctx, name, to); err != nil {
 			s.log.Error("a sign-in link can't be mailed", "error", err)
 		}
 	})

@@ -486,8 +486,9 @@ func TestSlowClient(t *testing.T) {
 	}
 }
 
-// When the store can't answer, the platform hears that it may try again.
-func TestStoreIsClosed(t *testing.T) {
+// When the store does not answer in time, the platform hears that it may try
+// again.
+func TestTheStoreIsSlow(t *testing.T) {
 	p := newPlatform(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -158,20 +159,11 @@ func (s *Server) listing(c *call, known ...string) (listing, error) {
 			if err != nil {
 				return l, problemf(errBadRequest, "The cursor is none of this listing: take it from next.")
 			}
-		case !contains(known, name):
+		case !slices.Contains(known, name):
 			return l, problemf(errBadRequest, "The parameter %q is not known.", shown(name))
 		}
 	}
 	return l, nil
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // cursorOf is what a cursor is bound to: it goes on in the listing that made it,
@@ -274,7 +266,7 @@ func optional(check func(string) error) func(string) error {
 // among checks a value that is one of a few.
 func among(values ...string) func(string) error {
 	return func(s string) error {
-		if contains(values, s) {
+		if slices.Contains(values, s) {
 			return nil
 		}
 		return fmt.Errorf("must be one of %s", strings.Join(values, ", "))

@@ -394,8 +394,9 @@ func TestDeadLetters(t *testing.T) {
 func TestAHangingWebhook(t *testing.T) {
 	p := newPlatform(t)
 	hang, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
 	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		close(hang)
+		once.Do(func() { close(hang) })
 		<-release
 	}))
 	defer slow.Close()

@@ -70,6 +70,7 @@ type letter struct {
 	to        string               // tells apart the threads that one message starts, for dedupe
 	writer    threading.Member
 	messageID threading.ID
+	tls       threading.TLS // what its writer asks of its way
 	subject   string
 	date      time.Time
 	parent    threading.ID // the message it answers; zero for none
@@ -115,6 +116,9 @@ func (p *Pipeline) headerFor(l *letter, viewer threading.Member) []byte {
 	w.unstructured("Subject", l.subject)
 	w.field("Date", l.date.UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700"))
 	w.messageIDs("Message-ID", p.messageIDOf(l.messageID))
+	if l.tls == threading.TLSOptional {
+		w.field("TLS-Required", "No") // RFC 8689 section 5: it is passed on
+	}
 	if l.parent != 0 {
 		w.messageIDs("In-Reply-To", p.messageIDOf(l.parent))
 		w.messageIDs("References", p.references(l, viewer)...)

@@ -242,7 +242,7 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, v *versions, digest stri
 	foreign := h.messageID()
 	f := threading.Filing{
 		NewThread: l.newThread,
-		Message:   threading.Message{ID: l.messageID, ThreadID: l.view.Thread.ID, WriterID: l.writer.ID, BodyID: v.plain.body.ID, FiledAt: now},
+		Message:   threading.Message{ID: l.messageID, ThreadID: l.view.Thread.ID, WriterID: l.writer.ID, BodyID: v.plain.body.ID, FiledAt: now, TLS: l.tls},
 		Body:      v.plain.body,
 		Dedupe:    p.dedupe(l, h, digest),
 

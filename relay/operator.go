@@ -11,7 +11,7 @@ import (
 
 // passedOn are the fields of a message to the operator that stay as they are:
 // what its body needs to be read, and what makes it part of a conversation.
-var passedOn = []string{"In-Reply-To", "References", "Auto-Submitted", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"}
+var passedOn = []string{"In-Reply-To", "References", "Auto-Submitted", "TLS-Required", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"}
 
 // toOperator queues what was written to postmaster, abuse or support for the
 // operator (RFC 5321 section 4.5.1, RFC 2142). From becomes our own address,

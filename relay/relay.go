@@ -91,6 +91,8 @@ type Inbound struct {
 	Targets     []Target
 	Message     *spool.Message
 	Auth        senderauth.Result
+	// RequireTLS: it came with REQUIRETLS (RFC 8689).
+	RequireTLS bool
 	// NeverRefuse: the client has answered for the message already (LMTP
 	// behind an MTA, which would bounce): hold or record instead of refusing.
 	NeverRefuse bool
@@ -126,6 +128,8 @@ func (p *Pipeline) receive(ctx context.Context, in Inbound, targets []Target) er
 	var people, rest []Target
 	for _, t := range targets {
 		switch {
+		case in.RequireTLS && t.Kind == threading.RecipientOperator:
+			return errRequireTLS
 		case t.alone() && len(targets) > 1:
 			return errControl
 		case t.alone(), t.Kind == threading.RecipientBounce, t.Kind == threading.RecipientOperator:
@@ -163,6 +167,9 @@ func (p *Pipeline) receivePerson(ctx context.Context, in Inbound, people []Targe
 	writer, err := p.proveWriter(ctx, in.Auth, people)
 	var miss *nearMiss
 	if errors.As(err, &miss) {
+		if in.RequireTLS {
+			return miss.Refusal // what is held may have to be asked about, and passed on, by other ways
+		}
 		return p.holdInbound(ctx, in, miss)
 	} else if err != nil {
 		return err
@@ -171,6 +178,7 @@ func (p *Pipeline) receivePerson(ctx context.Context, in Inbound, people []Targe
 	if err != nil {
 		return err
 	}
+	plan.ask(askedTLS(h, in.RequireTLS))
 	return p.file(ctx, plan, h, in.Message)
 }
 
@@ -216,8 +224,9 @@ func (p *Pipeline) receiveOrHold(ctx context.Context, in Inbound, t Target) erro
 }
 
 // Submit takes a message from a mail client whose member is proven. All
-// targets are filed in one transaction, or none.
-func (p *Pipeline) Submit(ctx context.Context, writer threading.Member, targets []Target, msg *spool.Message) error {
+// targets are filed in one transaction, or none. requireTLS: it came with
+// REQUIRETLS.
+func (p *Pipeline) Submit(ctx context.Context, writer threading.Member, targets []Target, msg *spool.Message, requireTLS bool) error {
 	head, err := readHead(msg.Open())
 	if err != nil {
 		return err
@@ -233,6 +242,8 @@ func (p *Pipeline) Submit(ctx context.Context, writer threading.Member, targets 
 	var people []Target
 	for _, t := range targets {
 		switch {
+		case requireTLS && t.Kind == threading.RecipientOperator:
+			return errRequireTLS
 		case t.Kind == threading.RecipientReport && len(targets) > 1:
 			return errControl
 		case t.Kind == threading.RecipientReport:
@@ -247,6 +258,7 @@ func (p *Pipeline) Submit(ctx context.Context, writer threading.Member, targets 
 			return err
 		}
 		plan.byClient = true
+		plan.ask(askedTLS(head, requireTLS))
 		if err := p.file(ctx, plan, head, msg); err != nil {
 			return err
 		}

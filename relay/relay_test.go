@@ -103,7 +103,7 @@ func (s *stage) submit(writer threading.Member, raw []byte, to ...string) error 
 		}
 		targets = append(targets, t)
 	}
-	return s.Submit(context.Background(), writer, targets, spool.FromBytes(raw))
+	return s.Submit(context.Background(), writer, targets, spool.FromBytes(raw), false)
 }
 
 // entries are a mailbox's entries, oldest first.
@@ -379,7 +379,7 @@ func TestSeveralRecipientsDontLearnOfEachOther(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = s.Submit(context.Background(), s.sam, []Target{good, bad}, spool.FromBytes(raw))
+		err = s.Submit(context.Background(), s.sam, []Target{good, bad}, spool.FromBytes(raw), false)
 		if err == nil || !strings.Contains(err.Error(), "gone@msg.example.com") {
 			t.Errorf("got %v", err)
 		}

@@ -10,7 +10,17 @@ type Message struct {
 	BodyID    ID
 	ForeignID string // the writer's own Message-ID without angle brackets; sealed in the store
 	FiledAt   time.Time
+	TLS       TLS
 }
+
+// TLS is what a message's writer asked of its way (RFC 8689).
+type TLS string
+
+// What a writer may ask. Nothing: TLS as the receiving domain wants it.
+const (
+	TLSRequired TLS = "required" // REQUIRETLS: verified TLS all the way, or not by mail at all
+	TLSOptional TLS = "optional" // TLS-Required: No: it goes although TLS fails
+)
 
 // InlineBody is the largest body, in octets, that is kept in one piece and
 // written in the transaction that files it. Larger ones are written before,

@@ -138,7 +138,7 @@ func (d *daemon) wireQueue() error {
 		PerDomain: outbound.Bounds{Connections: d.cfg.Outbound.ConnectionsPerDomain, Rate: d.cfg.Outbound.RatePerDomain},
 		PerServer: outbound.Bounds{Connections: d.cfg.Outbound.SmarthostConnections, Rate: d.cfg.Outbound.SmarthostRate},
 		MaxAge:    time.Duration(d.cfg.Outbound.MaxAge), SkipRead: d.cfg.Notify.Grace > 0, Paused: d.cfg.Outbound.Pause,
-		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Observe: d.metrics.Delivery, ObserveTLS: d.metrics.OutboundTLS, CountTLS: d.cfg.Outbound.TLSReports, AddressFailed: d.pipeline.AddressFailed, Logger: d.log,
+		TempDir: d.cfg.Storage.TempDir, Grace: drainTime, Observe: d.metrics.Delivery, ObserveTLS: d.metrics.OutboundTLS, CountTLS: d.cfg.Outbound.TLSReports, AddressFailed: d.pipeline.AddressFailed, Withheld: d.pipeline.Withheld, Logger: d.log,
 	})
 	if err != nil {
 		return d.cfg.Problem("outbound", "%s", err)
@@ -208,7 +208,7 @@ func (d *daemon) wireDoors() error {
 	signIn := login.New(login.Options{Store: d.open.Store, Domain: c.Domain})
 	door := ingress.Options{
 		Pipeline: d.pipeline, Hostname: c.Hostname, TempDir: c.Storage.TempDir, MaxMessageSize: int64(c.SMTP.MaxMessageSize),
-		MaxRecipients: limits.MaxRecipients, MaxConnections: limits.Connections, MaxPerIP: limits.ConnectionsPerIP, Logger: d.log,
+		MaxRecipients: limits.MaxRecipients, MaxConnections: limits.Connections, MaxPerIP: limits.ConnectionsPerIP, RequireTLS: d.queue.RequireTLS(), Logger: d.log,
 	}
 	auth := senderauth.Options{Resolver: c.DNS.Resolver, Envelope: c.SenderAuth.Policy == config.PolicyEnvelope}
 
@@ -227,7 +227,7 @@ func (d *daemon) wireDoors() error {
 		Pipeline: d.pipeline, Login: signIn, Hostname: c.Hostname, TLSConfig: d.certs.TLSConfig(true),
 		InsecureAuth: c.Submission.AllowInsecureAuth, TempDir: c.Storage.TempDir, MaxMessageSize: int64(c.SMTP.MaxMessageSize),
 		MaxRecipients: limits.MaxRecipients, MaxConnections: limits.Connections, MaxPerIP: limits.ConnectionsPerIP,
-		Observe: d.metrics.Door("submission"), Logger: d.log,
+		RequireTLS: d.queue.RequireTLS(), Observe: d.metrics.Door("submission"), Logger: d.log,
 	})
 	sessions := imapd.New(imapd.Options{
 		Store: d.open.Store, Login: signIn, MaxMessageSize: int64(c.SMTP.MaxMessageSize),

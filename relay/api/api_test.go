@@ -241,7 +241,7 @@ func TestNotes(t *testing.T) {
 	// The answer.
 	target, err := p.Pipeline.SubmissionRecipient(t.Context(), tess, "support@"+dialog.Domain)
 	if err == nil {
-		err = p.Pipeline.Submit(t.Context(), tess, []relay.Target{target}, spool.FromBytes([]byte("From: tess@"+dialog.Domain+"\r\nSubject: Re: Your profile\r\n\r\nThanks!\r\n")))
+		err = p.Pipeline.Submit(t.Context(), tess, []relay.Target{target}, spool.FromBytes([]byte("From: tess@"+dialog.Domain+"\r\nSubject: Re: Your profile\r\n\r\nThanks!\r\n")), false)
 	}
 	rows, qerr := p.Store.Queue(t.Context(), 100)
 	if err != nil || qerr != nil || rows[len(rows)-1].Kind != store.QueueOperator {

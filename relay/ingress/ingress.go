@@ -51,9 +51,12 @@ type Options struct {
 	MaxPerIP       int
 	// LMTP: the client is the mail server in front, which has said 250 already
 	// and would bounce: nothing is refused after DATA.
-	LMTP    bool
-	Observe smtpd.Observer
-	Logger  *slog.Logger
+	LMTP bool
+	// RequireTLS: REQUIRETLS is offered (RFC 8689): what comes with it can leave
+	// with it. Not by LMTP, where nothing can be refused.
+	RequireTLS bool
+	Observe    smtpd.Observer
+	Logger     *slog.Logger
 }
 
 // Server is the door. Serve may be called for several listeners.
@@ -69,7 +72,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{o: o}
 	s.smtp = smtpd.New(smtpd.Options{
-		Hostname: o.Hostname, LMTP: o.LMTP, TLSConfig: o.TLSConfig, MaxMessageSize: o.MaxMessageSize, MaxRecipients: o.MaxRecipients,
+		Hostname: o.Hostname, LMTP: o.LMTP, TLSConfig: o.TLSConfig, RequireTLS: o.RequireTLS && !o.LMTP, MaxMessageSize: o.MaxMessageSize, MaxRecipients: o.MaxRecipients,
 		MaxConnections: o.MaxConnections, MaxConnectionsPerIP: o.MaxPerIP, Backend: smtp.BackendFunc(s.newSession), Logger: o.Logger,
 	})
 	return s
@@ -92,18 +95,20 @@ type session struct {
 	from    string
 	targets []relay.Target
 	refused int
+	// requireTLS: the transaction began with REQUIRETLS (RFC 8689).
+	requireTLS bool
 }
 
 var _ smtp.LMTPSession = (*session)(nil)
 
 // Mail implements smtp.Session. Any reverse-path will do that is one: it is
 // only asked whether it speaks for From.
-func (x *session) Mail(from string, _ *smtp.MailOptions) error {
+func (x *session) Mail(from string, o *smtp.MailOptions) error {
 	if strings.ContainsFunc(from, unicode.IsControl) {
 		return &smtp.SMTPError{Code: 501, EnhancedCode: smtp.EnhancedCode{5, 1, 7}, Message: "The sender's address is not valid."}
 	}
-	x.from = from
-	return nil
+	x.from, x.requireTLS = from, o.RequireTLS
+	return smtpd.RequireTLS(x.conn, o)
 }
 
 // Rcpt implements smtp.Session.
@@ -177,12 +182,12 @@ func (x *session) take(r io.Reader) ([]error, error) {
 		return nil, fmt.Errorf("check who sent it: %w", err)
 	}
 	return x.s.o.Pipeline.Receive(ctx, relay.Inbound{
-		ReversePath: x.from, Targets: x.targets, Message: msg, Auth: auth, NeverRefuse: x.s.o.LMTP,
+		ReversePath: x.from, Targets: x.targets, Message: msg, Auth: auth, RequireTLS: x.requireTLS, NeverRefuse: x.s.o.LMTP,
 	}), nil
 }
 
 // Reset implements smtp.Session.
-func (x *session) Reset() { x.from, x.targets = "", nil }
+func (x *session) Reset() { x.from, x.targets, x.requireTLS = "", nil, false }
 
 // Logout implements smtp.Session.
 func (x *session) Logout() error { return nil }

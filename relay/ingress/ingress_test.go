@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 func options(s *dialog.Stage) Options {
 	return Options{
 		Pipeline: s.Pipeline, Auth: senderauth.New(senderauth.Options{Envelope: true}), Hostname: "mx." + dialog.Domain, TLSConfig: s.TLS,
-		TempDir: s.Dir, MaxMessageSize: 64 << 10, MaxRecipients: 5, Logger: s.Logger,
+		TempDir: s.Dir, MaxMessageSize: 64 << 10, MaxRecipients: 5, RequireTLS: strings.HasSuffix(s.Name(), "/requiretls"), Logger: s.Logger,
 	}
 }
 

@@ -128,6 +128,17 @@ func (r *Renderer) digestThread(ctx context.Context, m threading.Member, u store
 		// RFC 6068 section 2: percent-encoded, spaces too.
 		t.Reply = "mailto:" + a.Address + "?subject=" + url.PathEscape("Re: "+t.Subject)
 	}
+	protected, err := r.o.Store.RequiresTLS(ctx, u.ThreadID)
+	if err != nil {
+		return t, err
+	}
+	if protected { // a digest goes to servers that prove nothing
+		t.Subject, t.Excerpt = says.Say("digest.protected_subject"), says.Say("digest.protected")
+		if t.Alias != "" {
+			t.Reply = "mailto:" + t.Alias
+		}
+		return t, nil
+	}
 	t.Excerpt, err = r.excerpt(ctx, item)
 	return t, err
 }

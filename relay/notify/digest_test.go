@@ -174,6 +174,37 @@ func TestDigest(t *testing.T) {
 	}
 }
 
+// A digest shows nothing of a conversation that must travel by verified TLS only
+// (RFC 8689): it goes to servers that prove nothing.
+func TestDigestOfProtectedMessages(t *testing.T) {
+	n := newNewsroom(t)
+	sam := n.member("sam")
+	target, err := n.Pipeline.SubmissionRecipient(n.ctx, sam, "tess@"+dialog.Domain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := "From: sam@" + dialog.Domain + "\r\nTo: tess@" + dialog.Domain + "\r\nSubject: The hidden garden\r\nMessage-ID: <1@x.example>\r\n\r\nMeet me at nine.\r\n"
+	if err := n.Pipeline.Submit(n.ctx, sam, []relay.Target{target}, spool.FromBytes([]byte(raw)), true); err != nil {
+		t.Fatal(err)
+	}
+	n.write("otto", "tess", "Rehearsal", "I have a question.")
+	got := n.digests(70 * time.Minute)
+	if len(got) != 1 {
+		t.Fatalf("%d digests", len(got))
+	}
+	text, html := shownIn(t, got[0], "text/plain"), shownIn(t, got[0], "text/html")
+	for _, want := range []string{"(protected message)", "please read it in your mailbox", "with Sam", "Rehearsal", "I have a question."} {
+		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
+			t.Errorf("the text lacks %q:\n%s", want, text)
+		}
+	}
+	for _, secret := range []string{"hidden garden", "at nine"} {
+		if strings.Contains(got[0]+text+html, secret) {
+			t.Errorf("the digest holds %q:\n%s", secret, text)
+		}
+	}
+}
+
 // What was read in a mail client, or moved out of the way, is not told.
 func TestDigestLeavesOutWhatWasSeen(t *testing.T) {
 	n := newNewsroom(t)

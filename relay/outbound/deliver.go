@@ -32,7 +32,7 @@ type parcel struct {
 // address finds out, at the time of sending, whether a row is still wanted and
 // by whom. A parcel without destination is not wanted.
 func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failure) {
-	p := parcel{row: row}
+	p := parcel{row: row, mode: tlsMode(row.TLS)}
 	var real string
 	switch row.Kind {
 	case store.QueueOperator:
@@ -144,7 +144,7 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 	defer func() { _ = msg.Close() }()
 	provider, err := q.sendBy(ctx, p.destination, letter{
 		from: threading.BouncePrefix + q.returnToken(p) + "@" + q.o.Domain,
-		to:   p.to, size: int64(len(fields)) + msg.Size(), eightBit: eightBit, report: p.row.Kind == store.QueueTLSReport,
+		to:   p.to, size: int64(len(fields)) + msg.Size(), eightBit: eightBit, requireTLS: p.mode == tlsRequired, report: p.row.Kind == store.QueueTLSReport,
 		open: func() io.Reader { return io.MultiReader(bytes.NewReader(fields), msg.Open()) },
 	})
 	if err == nil {
@@ -259,11 +259,12 @@ func (q *Queue) settle(row store.Delivery, f *failure) {
 	case f.permanent:
 		q.o.Observe("refused", f.provider, now.Sub(row.CreatedAt))
 		log.Warn("refused for good: the message stays in its mailbox, the notification is dropped")
-		q.settler.add(verdict{row: row, note: f.text})
+		q.settler.add(verdict{row: row, note: f.text, tell: f.withheld && row.Kind == store.QueueNotification})
 	case now.Sub(row.CreatedAt) >= q.o.MaxAge:
 		q.o.Observe("expired", f.provider, now.Sub(row.CreatedAt))
 		log.Warn("given up: it could not be delivered in time", "age", now.Sub(row.CreatedAt).Round(time.Minute))
-		q.settler.add(verdict{row: row, note: "given up after " + now.Sub(row.CreatedAt).Round(time.Hour).String() + ": " + f.text})
+		q.settler.add(verdict{row: row, note: "given up after " + now.Sub(row.CreatedAt).Round(time.Hour).String() + ": " + f.text,
+			tell: row.TLS == threading.TLSRequired && row.Kind == store.QueueNotification})
 	default:
 		q.o.Observe("deferred", f.provider, now.Sub(row.CreatedAt))
 		due := now.Add(backoff(row.Attempts - 1))

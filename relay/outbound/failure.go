@@ -31,6 +31,8 @@ type failure struct {
 	// tried again (RFC 5321 section 4.5.4.1), later and not at the next MX:
 	// the server may have it.
 	uncertain bool
+	// withheld: what its writer asked of its way can't be done.
+	withheld bool
 	// config: the operator must do something about it.
 	config bool
 }

@@ -28,7 +28,9 @@
 //
 // What a receiving domain asks for by DANE or by an MTA-STS policy is kept: a
 // message waits rather than go to a server that does not prove who it is
-// (package tlspolicy), and its reason says so.
+// (package tlspolicy), and its reason says so. So is what its writer asks by
+// REQUIRETLS; what can't be done is not mailed, and its reader is told that it
+// is in the mailbox.
 //
 // # Who owns what
 //
@@ -110,8 +112,17 @@ type Options struct {
 	// AddressFailed is told that an address of a member's takes no mail, with the
 	// status code that said so. Nil: nobody.
 	AddressFailed func(ctx context.Context, address threading.ID, status string) error
-	Logger        *slog.Logger
-	Now           func() time.Time // nil: time.Now
+	// Withheld is told that a message can't be mailed to its reader as its writer
+	// asks by REQUIRETLS. Nil: nobody.
+	Withheld func(ctx context.Context, member, thread threading.ID) error
+	Logger   *slog.Logger
+	Now      func() time.Time // nil: time.Now
+}
+
+// RequireTLS reports whether what comes with REQUIRETLS may be able to leave with
+// it: not where all mail goes to a server that does not prove who it is.
+func (q *Queue) RequireTLS() bool {
+	return q.routes.smarthost == nil || q.routes.smarthost.verified()
 }
 
 // Bounds are what one destination gets at most.
@@ -189,6 +200,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.AddressFailed == nil {
 		o.AddressFailed = func(context.Context, threading.ID, string) error { return nil }
+	}
+	if o.Withheld == nil {
+		o.Withheld = func(context.Context, threading.ID, threading.ID) error { return nil }
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, string, time.Duration) {}

@@ -3,10 +3,12 @@ package outbound
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net/netip"
 	"strings"
 
 	"github.com/stagedoor/stagedoor/relay/outbound/tlspolicy"
+	"github.com/stagedoor/stagedoor/threading"
 )
 
 // tlsMode is whether a message has rules of its own for its way. It is part of
@@ -16,8 +18,9 @@ type tlsMode string
 
 // The modes.
 const (
-	tlsByPolicy tlsMode = ""         // as the receiving domain asks
-	tlsOptional tlsMode = "optional" // it goes although TLS fails (RFC 8689 section 5, RFC 8460 section 3)
+	tlsByPolicy = tlsMode("")                    // as the receiving domain asks
+	tlsOptional = tlsMode(threading.TLSOptional) // it goes although TLS fails (RFC 8689 section 5, RFC 8460 section 3)
+	tlsRequired = tlsMode(threading.TLSRequired) // by verified TLS to a server that passes that on (RFC 8689 section 4.2.1)
 )
 
 // modeMark stands between a destination and the mode of what goes there.
@@ -39,38 +42,46 @@ func splitMode(destination string) (name string, m tlsMode) {
 // policyNames are how reasons name the policy that an entry waits for.
 var policyNames = map[tlspolicy.Kind]string{tlspolicy.DANE: "DANE", tlspolicy.STS: "MTA-STS"}
 
-// protection is what holds for a message's way to a domain's MX.
+// protection is what holds for a message's way.
 type protection struct {
-	*tlspolicy.Domain
-	mode       tlsMode
-	unreported bool
+	*tlspolicy.Domain // nil: a smarthost or a route, which are ours to trust
+	mode              tlsMode
+	unreported        bool
 }
 
 // need is what a connection to one host must be for a message.
 type need struct {
 	tlspolicy.Need
+	required   bool // the server must offer REQUIRETLS too
 	unreported bool
 }
 
-// protection asks what the route to a destination must be protected by; nil for
-// a smarthost or a route, which are ours to trust.
-func (q *Queue) protection(ctx context.Context, destination string, hops []hop, l letter) *protection {
-	if len(hops) == 0 || hops[0].next != nil {
-		return nil
-	}
+// protection asks what the route to a destination must be protected by.
+func (q *Queue) protection(ctx context.Context, destination string, hops []hop, l letter) protection {
 	name, mode := splitMode(destination)
-	return &protection{q.policies.Domain(ctx, name, q.o.Port), mode, l.report}
+	p := protection{mode: mode, unreported: l.report}
+	if len(hops) > 0 && hops[0].next == nil {
+		p.Domain = q.policies.Domain(ctx, name, q.o.Port)
+	}
+	return p
 }
 
-// need is what a connection to a hop must be; nil: a route has its own rules.
-// If the policy rules the host out there is nothing to connect to.
-func (q *Queue) need(ctx context.Context, p *protection, h hop) (*need, error) {
-	if p == nil || h.next != nil {
-		return nil, nil
+// need is what a connection to a hop must be. If that rules the host out there
+// is nothing to connect to.
+func (q *Queue) need(ctx context.Context, p protection, h hop) (*need, error) {
+	n := &need{required: p.mode == tlsRequired, unreported: p.unreported}
+	if h.next != nil {
+		return n, nil
 	}
-	n := &need{*p.Host(ctx, h.host), p.unreported}
-	if p.mode == tlsOptional {
+	n.Need = *p.Host(ctx, h.host)
+	switch p.mode {
+	case tlsOptional:
 		n.Enforced = false
+	case tlsRequired:
+		n.Enforced = true
+		if n.Fault == nil && !n.Authenticated() {
+			return n, withheld("the receiving domain has neither DANE nor MTA-STS, by which its servers could be proven")
+		}
 	}
 	if n.Enforced && n.Fault != nil {
 		q.note(n, h, nil, netip.Addr{}, n.Fault)
@@ -82,7 +93,35 @@ func (q *Queue) need(ctx context.Context, p *protection, h hop) (*need, error) {
 // failure is a host that is not used because of a policy. Another host of the
 // domain's may be as it wants.
 func (n *need) failure(fault *tlspolicy.Fault) *failure {
-	return &failure{text: "4.7.5 " + policyNames[n.Kind] + ": " + fault.Text, host: true}
+	name := policyNames[n.Kind]
+	if n.required {
+		name = "REQUIRETLS"
+	}
+	return &failure{text: "4.7.5 " + name + ": " + fault.Text, host: true}
+}
+
+// withheld is a message that can't go to a host as its writer asks, now or
+// later (RFC 8689 section 4.2.1).
+func withheld(why string) *failure {
+	return &failure{text: "5.7.30 REQUIRETLS: " + why, status: "5.7.30", permanent: true, withheld: true, host: true}
+}
+
+// check says whether a session that is as the policy wants will do.
+func (n *need) check(s *session) error {
+	if n.required && (!s.tls || !s.has("REQUIRETLS")) {
+		return withheld("the receiving server does not offer it")
+	}
+	return nil
+}
+
+// hope keeps a failure that may pass over one for good: it is enough if one MX
+// may take the message later.
+func hope(last, err error) error {
+	var before, now *failure
+	if errors.As(last, &before) && errors.As(err, &now) && !before.permanent && now.permanent {
+		return last
+	}
+	return err
 }
 
 // connectMX opens a connection to a domain's own server, with TLS as needed.
@@ -105,7 +144,7 @@ func (q *Queue) connectMX(ctx context.Context, h hop, addr netip.Addr, n *need) 
 	}
 	switch {
 	case fault == nil:
-		return s, nil
+		return s, q.guarded(ctx, s, func() error { return n.check(s) })
 	case n.Enforced:
 		s.quit()
 		return nil, n.failure(fault)

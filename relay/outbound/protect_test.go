@@ -380,3 +380,14 @@ func TestWaitsForPolicy(t *testing.T) {
 }
 
 func portOf(port int) string { return strconv.Itoa(port) }
+
+// keySum is the SHA-256 of a certificate's key, as in TLSA records.
+func keySum(t testing.TB, cert tls.Certificate) string {
+	t.Helper()
+	c, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+	return hex.EncodeToString(sum[:])
+}

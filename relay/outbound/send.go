@@ -32,7 +32,7 @@ func (q *Queue) sendBy(ctx context.Context, destination string, l letter) (provi
 		provider = providerOf(h)
 		need, err := q.need(ctx, policies, h)
 		if err != nil {
-			last = err
+			last = hope(last, err)
 			continue
 		}
 		addrs, err := q.addresses(ctx, h)
@@ -52,7 +52,7 @@ func (q *Queue) sendBy(ctx context.Context, destination string, l letter) (provi
 			if !errors.As(err, &f) || !f.host && !f.elsewhere {
 				return provider, err
 			}
-			last = err
+			last = hope(last, err)
 			if ctx.Err() != nil {
 				return provider, last
 			}
@@ -76,15 +76,15 @@ func (q *Queue) transact(ctx context.Context, destination string, s *session, l 
 // connect opens a connection that is ready for a transaction.
 func (q *Queue) connect(ctx context.Context, h hop, addr netip.Addr, n *need) (*session, error) {
 	if h.next != nil {
-		return q.connectNextHop(ctx, h, addr)
+		return q.connectNextHop(ctx, h, addr, n)
 	}
 	return q.connectMX(ctx, h, addr, n)
 }
 
-func (q *Queue) connectNextHop(ctx context.Context, h hop, addr netip.Addr) (*session, error) {
+func (q *Queue) connectNextHop(ctx context.Context, h hop, addr netip.Addr, n *need) (*session, error) {
 	next := h.next
 	cfg := q.tls.Clone()
-	cfg.ServerName, cfg.InsecureSkipVerify = h.host, q.o.InsecureTLS || !next.verified()
+	cfg.ServerName, cfg.InsecureSkipVerify = h.host, !n.required && (q.o.InsecureTLS || !next.verified())
 	var implicit *tls.Config
 	if next.implicitTLS {
 		implicit = cfg
@@ -100,8 +100,8 @@ func (q *Queue) connectNextHop(ctx context.Context, h hop, addr netip.Addr) (*se
 				return err
 			}
 		}
-		if next.user == "" {
-			return nil
+		if err := n.check(s); err != nil || next.user == "" {
+			return err
 		}
 		if !s.tls && !next.private(addr) {
 			return &failure{text: "the server does not offer TLS: the password is not sent in the clear", host: true, config: true}

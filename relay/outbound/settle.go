@@ -20,6 +20,8 @@ type verdict struct {
 	// untried: it goes back as it was; with the reason that it had, where there
 	// is none.
 	untried bool
+	// tell: its reader is told that the message is in the mailbox only.
+	tell bool
 	// note: what is recorded of a row that was given up; empty: nothing.
 	note string
 }
@@ -137,6 +139,9 @@ func (s *settler) write(batch []verdict) error {
 				}
 				return s.q.o.Store.Retry(ctx, v.row, v.due, v.reason)
 			})
+			if v.tell {
+				s.tell(v.row)
+			}
 			if err != nil {
 				mu.Lock()
 				errs = append(errs, err)
@@ -150,6 +155,14 @@ func (s *settler) write(batch []verdict) error {
 	}
 	s.q.leases.drop(batch)
 	return errors.Join(errs...)
+}
+
+// tell tells the reader of a message that its writer's wish keeps it from being
+// mailed. If that fails, the message is in the mailbox nevertheless.
+func (s *settler) tell(row store.Delivery) {
+	if err := attempt(func(ctx context.Context) error { return s.q.o.Withheld(ctx, row.MemberID, row.ThreadID) }); err != nil {
+		s.q.o.Logger.Error("can't tell a member of a message that is not mailed", "row", row.ID, "error", err)
+	}
 }
 
 func attempt(write func(context.Context) error) error {

@@ -30,6 +30,7 @@ type received struct {
 	tls      bool
 	utf8     bool
 	eightBit bool
+	require  bool // REQUIRETLS
 	size     int64
 	conn     int // the how many-eth connection
 }
@@ -200,7 +201,7 @@ func (x *sinkSession) Auth(string) (sasl.Server, error) {
 
 func (x *sinkSession) Mail(from string, o *smtp.MailOptions) error {
 	_, isTLS := x.c.TLSConnectionState()
-	x.m = received{from: from, tls: isTLS, utf8: o.UTF8, eightBit: o.Body == smtp.Body8BitMIME, conn: x.n}
+	x.m = received{from: from, tls: isTLS, utf8: o.UTF8, eightBit: o.Body == smtp.Body8BitMIME, require: o.RequireTLS, conn: x.n}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package outbound
 import (
 	"context"
 	"errors"
+	"io"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -35,7 +36,7 @@ func (q *Queue) reportTo(p *parcel) (address string, f *failure) {
 func (q *Queue) post(work context.Context, p parcel) *failure {
 	ctx, cancel := context.WithTimeout(work, deliveryTime)
 	defer cancel()
-	body, err := q.o.Store.OpenBody(ctx, p.row.BodyID, 0, -1)
+	report, err := q.readReport(ctx, p)
 	if errors.Is(err, store.ErrNotFound) {
 		q.settler.add(verdict{row: p.row})
 		return nil
@@ -44,9 +45,8 @@ func (q *Queue) post(work context.Context, p parcel) *failure {
 		q.settle(p.row, f)
 		return f
 	}
-	defer func() { _ = body.Close() }()
 	began := time.Now()
-	err = q.poster.Post(ctx, p.post, body)
+	err = q.poster.Post(ctx, p.post, report)
 	switch {
 	case err == nil:
 		q.o.Logger.Info("delivered", "row", p.row.ID, "kind", p.row.Kind, "attempts", p.row.Attempts, "took", time.Since(began).Round(time.Millisecond))
@@ -62,6 +62,20 @@ func (q *Queue) post(work context.Context, p parcel) *failure {
 	}
 	q.settle(p.row, f)
 	return f
+}
+
+// maxReport bounds a compressed report: many times what one can be.
+const maxReport = 8 << 20
+
+// readReport reads a report into memory: a web server may answer before it has
+// read all, and the client goes on reading the body then.
+func (q *Queue) readReport(ctx context.Context, p parcel) ([]byte, error) {
+	body, err := q.o.Store.OpenBody(ctx, p.row.BodyID, 0, maxReport)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }()
+	return io.ReadAll(body)
 }
 
 // note counts how a connection went, for the report to the domain.

@@ -16,8 +16,10 @@ type letter struct {
 	from, to string
 	size     int64
 	eightBit bool // needs 8BITMIME (RFC 6152)
-	report   bool // about TLS: what becomes of it is in no report (RFC 8460 section 3)
-	open     func() io.Reader
+	// requireTLS: it is passed on that its writer asked for REQUIRETLS.
+	requireTLS bool
+	report     bool // about TLS: what becomes of it is in no report (RFC 8460 section 3)
+	open       func() io.Reader
 }
 
 // deliver runs one mail transaction. A nil error means that the server has
@@ -68,6 +70,9 @@ func (s *session) mailCommand(l letter) (string, error) {
 	}
 	if l.eightBit && s.has("8BITMIME") {
 		mail += " BODY=8BITMIME"
+	}
+	if l.requireTLS {
+		mail += " REQUIRETLS"
 	}
 	if !isASCII(l.to) {
 		if !s.has("SMTPUTF8") {

@@ -40,6 +40,7 @@ type Options struct {
 	Hostname       string
 	LMTP           bool
 	TLSConfig      *tls.Config // for STARTTLS; nil: not offered
+	RequireTLS     bool        // REQUIRETLS is offered, under TLS (RFC 8689)
 	InsecureAuth   bool
 	MaxMessageSize int64
 	MaxRecipients  int
@@ -86,6 +87,7 @@ func New(o Options) *Server {
 	srv.MaxLineLength = maxLine
 	srv.ReadTimeout, srv.WriteTimeout = commandTimeout, commandTimeout
 	srv.EnableSMTPUTF8 = true
+	srv.EnableREQUIRETLS = o.RequireTLS
 	srv.ErrorLog = quietLogger{o.Logger}
 	s.server = srv
 	return s
@@ -262,6 +264,14 @@ func (c *Conn) Close() error {
 		}
 	})
 	return c.Conn.Close()
+}
+
+// RequireTLS refuses REQUIRETLS outside of TLS (RFC 8689 section 3).
+func RequireTLS(c *smtp.Conn, o *smtp.MailOptions) error {
+	if _, secure := c.TLSConnectionState(); o.RequireTLS && !secure {
+		return &smtp.SMTPError{Code: 530, EnhancedCode: smtp.EnhancedCode{5, 7, 0}, Message: "REQUIRETLS needs TLS: say STARTTLS first."}
+	}
+	return nil
 }
 
 // Answer turns a pipeline's error into an SMTP reply. What is not a refusal is

@@ -36,8 +36,11 @@ type Options struct {
 	MaxRecipients  int   // of one message
 	MaxConnections int
 	MaxPerIP       int
-	Observe        smtpd.Observer
-	Logger         *slog.Logger
+	// RequireTLS: REQUIRETLS is offered (RFC 8689): what comes with it can leave
+	// with it.
+	RequireTLS bool
+	Observe    smtpd.Observer
+	Logger     *slog.Logger
 }
 
 // Server is the door. Serve may be called for several listeners.
@@ -53,7 +56,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{o: o}
 	s.smtp = smtpd.New(smtpd.Options{
-		Hostname: o.Hostname, TLSConfig: o.TLSConfig, InsecureAuth: o.InsecureAuth, MaxMessageSize: o.MaxMessageSize, MaxRecipients: o.MaxRecipients,
+		Hostname: o.Hostname, TLSConfig: o.TLSConfig, RequireTLS: o.RequireTLS, InsecureAuth: o.InsecureAuth, MaxMessageSize: o.MaxMessageSize, MaxRecipients: o.MaxRecipients,
 		MaxConnections: o.MaxConnections, MaxConnectionsPerIP: o.MaxPerIP, Backend: smtp.BackendFunc(s.newSession), Logger: o.Logger,
 	})
 	return s
@@ -76,6 +79,8 @@ type session struct {
 	conn    *smtp.Conn
 	member  threading.Member // zero until AUTH
 	targets []relay.Target
+	// requireTLS: the transaction began with REQUIRETLS (RFC 8689).
+	requireTLS bool
 }
 
 var _ smtp.AuthSession = (*session)(nil)
@@ -114,11 +119,12 @@ func (x *session) login(name, password string) error {
 }
 
 // Mail implements smtp.Session. Any reverse-path will do.
-func (x *session) Mail(string, *smtp.MailOptions) error {
+func (x *session) Mail(_ string, o *smtp.MailOptions) error {
 	if x.member.ID == 0 {
 		return &smtp.SMTPError{Code: 530, EnhancedCode: smtp.EnhancedCode{5, 7, 0}, Message: "Please sign in first: set your mail program to use your user name and password for sending as well."}
 	}
-	return nil
+	x.requireTLS = o.RequireTLS
+	return smtpd.RequireTLS(x.conn, o)
 }
 
 // Rcpt implements smtp.Session.
@@ -151,11 +157,11 @@ func (x *session) take(r io.Reader) error {
 	defer msg.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), takeTimeout)
 	defer cancel()
-	return x.s.o.Pipeline.Submit(ctx, x.member, x.targets, msg)
+	return x.s.o.Pipeline.Submit(ctx, x.member, x.targets, msg, x.requireTLS)
 }
 
 // Reset implements smtp.Session.
-func (x *session) Reset() { x.targets = nil }
+func (x *session) Reset() { x.targets, x.requireTLS = nil, false }
 
 // Logout implements smtp.Session.
 func (x *session) Logout() error { return nil }

@@ -14,7 +14,7 @@ func TestDialogs(t *testing.T) {
 	dialog.Run(t, "testdata/*.txt", func(s *dialog.Stage) (network, addr string, stop func()) {
 		srv := New(Options{
 			Pipeline: s.Pipeline, Login: login.New(login.Options{Store: s.Store, Domain: dialog.Domain}), Hostname: "mx." + dialog.Domain,
-			TLSConfig: s.TLS, TempDir: s.Dir, MaxMessageSize: 64 << 10, MaxRecipients: 20, Logger: s.Logger,
+			TLSConfig: s.TLS, TempDir: s.Dir, MaxMessageSize: 64 << 10, MaxRecipients: 20, RequireTLS: strings.HasSuffix(s.Name(), "/requiretls"), Logger: s.Logger,
 		})
 		l := s.Listen()
 		done := make(chan error, 1)

@@ -120,8 +120,8 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 			return filed, fmt.Errorf("write the body: %w", err)
 		}
 	}
-	if _, err := t.exec("INSERT INTO messages (thread_id, id, writer_id, body_id, other_body_id, foreign_id, filed_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		m.ThreadID, m.ID, m.WriterID, f.body.id, f.other.id, f.foreign, millis(m.FiledAt)); err != nil {
+	if _, err := t.exec("INSERT INTO messages (thread_id, id, writer_id, body_id, other_body_id, foreign_id, filed_at, tls) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		m.ThreadID, m.ID, m.WriterID, f.body.id, f.other.id, f.foreign, millis(m.FiledAt), m.TLS); err != nil {
 		return filed, fmt.Errorf("write the message: %w", err)
 	}
 	if !f.Automatic {
@@ -213,8 +213,8 @@ func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 		return nil
 	}
 	t.queued = true
-	_, err = t.exec("INSERT INTO queue (id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error) VALUES (?, ?, ?, ?, ?, NULL, ?, 0, ?, ?, 0, '')",
-		f.queue[i], QueueNotification, c.MemberID, f.items[i], thread, body.id, millis(f.Message.FiledAt), millis(f.Message.FiledAt.Add(f.NotifyAfter)))
+	_, err = t.exec("INSERT INTO queue (id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error, tls) VALUES (?, ?, ?, ?, ?, NULL, ?, 0, ?, ?, 0, '', ?)",
+		f.queue[i], QueueNotification, c.MemberID, f.items[i], thread, body.id, millis(f.Message.FiledAt), millis(f.Message.FiledAt.Add(f.NotifyAfter)), f.Message.TLS)
 	if err != nil {
 		return fmt.Errorf("queue the notification: %w", err)
 	}

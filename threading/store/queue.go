@@ -34,18 +34,19 @@ type Delivery struct {
 	DueAt      time.Time
 	LeasedTill time.Time
 	LastError  string // a person's words, never an address
+	TLS        threading.TLS
 	// Lease is whose the row is: it ends when another takes the row.
 	Lease threading.ID
 
 	recipient []byte // sealed: see Recipient
 }
 
-const queueColumns = "id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error, lease, recipient"
+const queueColumns = "id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error, lease, recipient, tls"
 
 func scanDelivery(r scanner) (Delivery, error) {
 	var d Delivery
 	var created, due, leased int64
-	err := r.Scan(&d.ID, &d.Kind, &d.MemberID, &d.ItemID, &d.ThreadID, &d.Header, &d.BodyID, &d.Attempts, &created, &due, &leased, &d.LastError, &d.Lease, &d.recipient)
+	err := r.Scan(&d.ID, &d.Kind, &d.MemberID, &d.ItemID, &d.ThreadID, &d.Header, &d.BodyID, &d.Attempts, &created, &due, &leased, &d.LastError, &d.Lease, &d.recipient, &d.TLS)
 	d.CreatedAt, d.DueAt, d.LeasedTill = fromMillis(created), fromMillis(due), fromMillis(leased)
 	return d, err
 }

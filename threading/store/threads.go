@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -181,4 +182,14 @@ func (s *Store) CloseThread(ctx context.Context, id threading.ID) error {
 	return s.c.commit(ctx, func(t *tx) error {
 		return changed(t.exec("UPDATE threads SET status = ? WHERE id = ?", threading.ThreadClosed, id))
 	})
+}
+
+// RequiresTLS reports whether a writer asked of any message in a thread that it
+// goes by verified TLS all the way.
+func (s *Store) RequiresTLS(ctx context.Context, threadID threading.ID) (bool, error) {
+	err := s.row(ctx, "SELECT 1 FROM messages WHERE thread_id = ? AND tls = ? LIMIT 1", []any{threadID, threading.TLSRequired}, new(int))
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }

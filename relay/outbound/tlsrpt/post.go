@@ -1,12 +1,12 @@
 package tlsrpt
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -55,8 +55,8 @@ func public(ip netip.Addr) bool {
 var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 
 // Post brings a compressed report to a URL. The errors name neither.
-func (p *Poster) Post(ctx context.Context, place string, body io.Reader) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, place, body)
+func (p *Poster) Post(ctx context.Context, place string, report []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, place, bytes.NewReader(report))
 	if err != nil {
 		return ErrRefused
 	}

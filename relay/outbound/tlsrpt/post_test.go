@@ -43,7 +43,7 @@ func TestPost(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
 	anywhere := func(netip.Addr) bool { return true }
-	post := func(p *Poster) error { return p.Post(context.Background(), srv.URL+"/v1", strings.NewReader("report")) }
+	post := func(p *Poster) error { return p.Post(context.Background(), srv.URL+"/v1", []byte("report")) }
 
 	for code, want := range map[int]string{200: "", 201: "", 302: "refused", 404: "refused", 500: "answers 500", 503: "answers 503", 429: "answers 429"} {
 		status = code

@@ -1,0 +1,207 @@
+package outbound
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stagedoor/stagedoor/threading"
+)
+
+// TestRequireTLS: what was sent with REQUIRETLS goes to servers that are proven
+// and offer it, and to nobody else.
+func TestRequireTLS(t *testing.T) {
+	const domain, host = "x.example", "mx.x.example"
+	for _, c := range []struct {
+		name, server, policy string
+		offers               bool
+		outcome, text        string
+	}{
+		{"proven by an enforced policy", "good", "enforce", true, "sent", ""},
+		{"proven by a policy for tests", "good", "testing", true, "sent", ""},
+		{"not offered", "good", "enforce", false, "permanent", "5.7.30 REQUIRETLS: the receiving server does not offer it"},
+		{"nothing to prove it by", "good", "", true, "permanent", "5.7.30 REQUIRETLS: the receiving domain has neither DANE nor MTA-STS"},
+		{"a policy that was withdrawn", "good", "none", true, "permanent", "5.7.30 REQUIRETLS: the receiving domain has neither"},
+		{"a policy for tests that is not kept", "self", "testing", true, "host", "4.7.5 REQUIRETLS: the server's certificate is not issued by"},
+		{"no STARTTLS", "none", "testing", true, "host", "4.7.5 REQUIRETLS: the server does not offer STARTTLS"},
+		{"a policy that can't be read", "good", "nonsense", true, "host", "4.7.5 REQUIRETLS: the policy can't be read"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ca := newAuthority(t)
+			s, _ := ca.mx(c.server, host)
+			s.EnableREQUIRETLS = c.offers
+			zone := "x.example. MX 10 mx.x.example.\nmx.x.example. A 127.0.0.1\nmta-sts.x.example. A 127.0.0.1\n"
+			if c.policy != "" {
+				zone += `_mta-sts.x.example. TXT "v=STSv1; id=1"`
+			}
+			q := network(t, Options{Resolver: serveDNS(t, zone), Port: s.port, RootCAs: ca.roots(), PolicyPort: ca.policyHost(domain, plainText(policyText(c.policy, host)))})
+			l := letterTo("a@"+domain, small)
+			l.requireTLS = true
+			err := q.send(t.Context(), tlsRequired.destination(domain), l)
+			if outcome(err) != c.outcome || err != nil && !strings.HasPrefix(err.Error(), c.text) {
+				t.Errorf("%s: %v, want %s: %s", outcome(err), err, c.outcome, c.text)
+			}
+			if c.outcome == "sent" {
+				if got := s.messages(t, 1)[0]; !got.tls || !got.require {
+					t.Errorf("TLS %v, REQUIRETLS %v", got.tls, got.require)
+				}
+			} else if s.count() != 0 {
+				t.Error("the message was sent")
+			}
+			// Others to the same domain go as ever, by a connection of their own.
+			if err := q.send(t.Context(), domain, letterTo("b@"+domain, small)); err != nil {
+				t.Errorf("without REQUIRETLS: %v", err)
+			} else if got := s.messages(t, 1); got[len(got)-1].require || len(got) == 2 && got[0].conn == got[1].conn {
+				t.Errorf("without REQUIRETLS: %+v", got)
+			}
+		})
+	}
+}
+
+// TestRequireTLSDANE: DANE proves a server as well; records of which none can
+// be used prove nothing.
+func TestRequireTLSDANE(t *testing.T) {
+	for usage, want := range map[string]string{"3 1 1": "sent", "0 1 1": "permanent"} {
+		ca := newAuthority(t)
+		s, cert := ca.mx("self", "mx.x.signed.example")
+		s.EnableREQUIRETLS = true
+		zone := fmt.Sprintf("x.signed.example. MX 10 mx.x.signed.example.\nmx.x.signed.example. A 127.0.0.1\n_%d._tcp.mx.x.signed.example. TLSA %s %s\n", s.port, usage, keySum(t, cert))
+		q := network(t, Options{Resolver: serveDNS(t, zone), Port: s.port})
+		l := letterTo("a@x.signed.example", small)
+		l.requireTLS = true
+		if err := q.send(t.Context(), tlsRequired.destination("x.signed.example"), l); outcome(err) != want {
+			t.Errorf("%s: %s: %v, want %s", usage, outcome(err), err, want)
+		}
+	}
+}
+
+// TestRequireTLSNextMX: one MX that may take it later is enough to wait for.
+func TestRequireTLSNextMX(t *testing.T) {
+	ca := newAuthority(t)
+	s, _ := ca.mx("good", "second.x.example")
+	zone := "x.example. MX 10 first.x.example.\nx.example. MX 20 second.x.example.\nfirst.x.example. A 127.0.0.9\nsecond.x.example. A 127.0.0.1\n" +
+		"mta-sts.x.example. A 127.0.0.1\n_mta-sts.x.example. TXT \"v=STSv1; id=1\"\n"
+	q := network(t, Options{Resolver: serveDNS(t, zone), Port: s.port, RootCAs: ca.roots(), PolicyPort: ca.policyHost("x.example", plainText(policyText("enforce", "*.x.example")))})
+	if err := q.send(t.Context(), tlsRequired.destination("x.example"), letterTo("a@x.example", small)); outcome(err) != "host" || !strings.Contains(err.Error(), "connecting") {
+		t.Errorf("%s: %v", outcome(err), err)
+	}
+}
+
+// TestRequireTLSSmarthost: the smarthost must prove its name, user or not.
+func TestRequireTLSSmarthost(t *testing.T) {
+	cert, roots := selfSigned(t, "127.0.0.1")
+	for _, c := range []struct {
+		name    string
+		offers  bool
+		trusted bool
+		want    string
+	}{
+		{"proven, offers it", true, true, "sent"},
+		{"proven, does not", false, true, "permanent"},
+		{"not proven", true, false, "host"},
+	} {
+		s := newSink(t, func(s *sink) {
+			s.TLSConfig, s.EnableREQUIRETLS = &tls.Config{Certificates: []tls.Certificate{cert}}, c.offers
+		})
+		o := Options{Smarthost: Route{URL: "smtp://" + s.addr()}}
+		if c.trusted {
+			o.RootCAs = roots
+		}
+		q := network(t, o)
+		l := letterTo("a@x.example", small)
+		l.requireTLS = true
+		if err := q.send(t.Context(), tlsRequired.destination(q.routes.destination("x.example")), l); outcome(err) != c.want {
+			t.Errorf("%s: %s: %v, want %s", c.name, outcome(err), err, c.want)
+		}
+	}
+	for url, want := range map[string]bool{"": true, "smtps://h.example": true, "smtp://u@h.example": true, "smtp://h.example": false, "lmtp:unix:/x": false} {
+		if got := network(t, Options{Smarthost: Route{URL: url, Password: "x"}}).RequireTLS(); got != want {
+			t.Errorf("with the smarthost %q it is offered: %v", url, got)
+		}
+	}
+}
+
+// TestWithheld: a message that can't be mailed as its writer asks leaves the
+// queue, its reader is told, and the address stays in use.
+func TestWithheld(t *testing.T) {
+	ca := newAuthority(t)
+	s := newSite(t)
+	sink, _ := ca.mx("good", "mx.x.example")
+	tess := s.member("tess", "tess@x.example")
+	f := s.filing(tess, "Hello\r\n")
+	f.Message.TLS = threading.TLSRequired
+	if _, err := s.File(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan [2]threading.ID, 10)
+	s.run(s.queue(Options{
+		Resolver: serveDNS(t, "x.example. MX 10 mx.x.example.\nmx.x.example. A 127.0.0.1\n"), Port: sink.port,
+		Withheld: func(_ context.Context, member, thread threading.ID) error {
+			told <- [2]threading.ID{member, thread}
+			return nil
+		},
+		AddressFailed: func(context.Context, threading.ID, string) error {
+			t.Error("the address is said to have failed")
+			return nil
+		},
+	}))
+	s.rows("empty", empty)
+	if len(told) != 1 {
+		t.Fatalf("told %d times", len(told))
+	}
+	if got := <-told; got != [2]threading.ID{tess.ID, f.Message.ThreadID} {
+		t.Errorf("told %v", got)
+	}
+	if list := s.records(); sink.count() != 0 || len(list) != 1 || !strings.HasPrefix(list[0].Note, "5.7.30 REQUIRETLS: the receiving domain") {
+		t.Errorf("%d sent, %+v", sink.count(), list)
+	}
+}
+
+// TestWithheldInTheEnd: so is what could not go in all its time.
+func TestWithheldInTheEnd(t *testing.T) {
+	s := newSite(t)
+	f := s.filing(s.member("tess", "tess@x.example"), "Hello\r\n")
+	f.Message.TLS = threading.TLSRequired
+	if _, err := s.File(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	s.ahead.Store(int64(6 * 24 * time.Hour))
+	told := make(chan threading.ID, 10)
+	s.run(s.queue(Options{
+		Resolver: serveDNS(t, "x.example. MX 10 mx.x.example.\nmx.x.example. A 127.0.0.9\nmta-sts.x.example. A 127.0.0.9\n_mta-sts.x.example. TXT \"v=STSv1; id=1\"\n"),
+		Withheld: func(_ context.Context, member, _ threading.ID) error {
+			told <- member
+			return nil
+		},
+	}))
+	s.rows("empty", empty)
+	if list := s.records(); len(told) != 1 || len(list) != 1 || !strings.Contains(list[0].Note, "given up after 144h0m0s: 4.7.5 REQUIRETLS: the policy can't be fetched") {
+		t.Errorf("told %d times, %+v", len(told), list)
+	}
+}
+
+// TestOptionalTLS: TLS-Required: No goes where an enforced policy is not kept.
+func TestOptionalTLS(t *testing.T) {
+	ca := newAuthority(t)
+	s := newSite(t)
+	sink, _ := ca.mx("none", "mx.x.example")
+	f := s.filing(s.member("tess", "tess@x.example"), "Hello\r\n")
+	f.Message.TLS = threading.TLSOptional
+	if _, err := s.File(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := s.Queue(t.Context(), 10); err != nil || len(rows) != 1 || rows[0].TLS != threading.TLSOptional {
+		t.Fatalf("%+v, %v", rows, err)
+	}
+	s.run(s.queue(Options{
+		Resolver: serveDNS(t, "x.example. MX 10 mx.x.example.\nmx.x.example. A 127.0.0.1\nmta-sts.x.example. A 127.0.0.1\n_mta-sts.x.example. TXT \"v=STSv1; id=1\"\n"),
+		Port:     sink.port, RootCAs: ca.roots(), PolicyPort: ca.policyHost("x.example", plainText(policyText("enforce", "mx.x.example"))),
+	}))
+	s.rows("empty", empty)
+	if sink.messages(t, 1)[0].tls {
+		t.Error("there was TLS")
+	}
+}

@@ -109,7 +109,7 @@ func (s *sink) addr() string { return net.JoinHostPort(s.host, strconv.Itoa(s.po
 // messages waits for n messages and returns what there is.
 func (s *sink) messages(t testing.TB, n int) []received {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		s.mu.Lock()
 		got := append([]received(nil), s.got...)
@@ -128,7 +128,7 @@ func (s *sink) messages(t testing.TB, n int) []received {
 // underWay waits until n messages have come whose answer is held back.
 func (s *sink) underWay(t testing.TB, n int) {
 	t.Helper()
-	for range 4000 {
+	for range 24000 {
 		s.mu.Lock()
 		slowed := s.slowed
 		s.mu.Unlock()
@@ -143,7 +143,7 @@ func (s *sink) underWay(t testing.TB, n int) {
 // quiesce waits until no connection is open, and what was under way has ended.
 func (s *sink) quiesce(t testing.TB) {
 	t.Helper()
-	for range 4000 {
+	for range 24000 {
 		s.mu.Lock()
 		open := s.open
 		s.mu.Unlock()

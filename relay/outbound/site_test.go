@@ -174,7 +174,7 @@ func (s *site) run(q *Queue) (stop func()) {
 func (s *site) rows(what string, ok func([]store.Delivery) bool) []store.Delivery {
 	s.t.Helper()
 	var rows []store.Delivery
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		var err error
 		if rows, err = s.Queue(s.t.Context(), 10000); err != nil {
 			s.t.Fatal(err)

@@ -208,12 +208,20 @@ func (b *believer) step(rnd *rand.Rand) {
 func (b *believer) check(h *house) {
 	b.do("NOOP")
 	b.learn()
+	truth := h.truth()
+	same := func(x, y belief) bool { return x.uid == y.uid && slices.Equal(x.flags, y.flags) }
+	if !slices.EqualFunc(b.box, truth, same) {
+		b.Fatalf("%s believes\n%v\nbut the mailbox is\n%v", b.name, b.box, truth)
+	}
+}
+
+// truth is what is stored in INBOX.
+func (h *house) truth() (truth []belief) {
 	ctx := context.Background()
 	mb, err := h.store.Mailbox(ctx, h.tess.ID, "INBOX")
 	if err != nil {
-		b.Fatal(err)
+		h.Fatal(err)
 	}
-	var truth []belief
 	err = h.store.Entries(ctx, h.tess.ID, mb.ID, threading.UIDSet{{First: 1, Last: 1<<32 - 1}}, func(e threading.Entry) error {
 		flags := slices.Clone(e.Keywords)
 		for bit, name := range map[threading.Flags]string{threading.FlagSeen: `\Seen`, threading.FlagAnswered: `\Answered`, threading.FlagFlagged: `\Flagged`, threading.FlagDeleted: `\Deleted`, threading.FlagDraft: `\Draft`} {
@@ -225,22 +233,94 @@ func (b *believer) check(h *house) {
 		return nil
 	})
 	if err != nil {
-		b.Fatal(err)
+		h.Fatal(err)
 	}
-	same := func(x, y belief) bool { return x.uid == y.uid && slices.Equal(x.flags, y.flags) }
-	if !slices.EqualFunc(b.box, truth, same) {
-		b.Fatalf("%s believes\n%v\nbut the mailbox is\n%v", b.name, b.box, truth)
+	return truth
+}
+
+// traveller is a client that is away most of the time, and brings what it knew
+// up to date by QRESYNC (RFC 7162 section 3.2.5).
+type traveller struct {
+	*peer
+	known            map[uint32][]string // flags by UID
+	validity, modseq string
+}
+
+var (
+	toldCode   = regexp.MustCompile(`^\* OK \[(UIDVALIDITY|HIGHESTMODSEQ) (\d+)\]`)
+	toldFlags  = regexp.MustCompile(`^\* \d+ FETCH \(UID (\d+) .*FLAGS \(([^)]*)\)`)
+	toldAbsent = regexp.MustCompile(`^\* VANISHED \(EARLIER\) ([\d,:]+)`)
+)
+
+// resync selects INBOX and compares what the client knows then with the truth.
+func (v *traveller) resync(h *house) {
+	h.Helper()
+	command := "b SELECT INBOX"
+	if v.modseq != "" {
+		command += " (QRESYNC (" + v.validity + " " + v.modseq + "))"
+	}
+	lines := []string{command}
+	if v.modseq == "" {
+		lines = append(lines, "b UID FETCH 1:* (FLAGS MODSEQ)")
+	}
+	for _, line := range append(lines, "b UNSELECT") {
+		if _, err := v.Write([]byte(line + "\r\n")); err != nil {
+			h.Fatal(err)
+		}
+		for got := ""; !strings.HasPrefix(got, "b "); {
+			var err error
+			if got, err = v.ReadString('\n'); err != nil || strings.HasPrefix(got, "b NO") || strings.HasPrefix(got, "b BAD") {
+				h.Fatalf("%q: %q %v", line, got, err)
+			}
+			v.learn(h, strings.NewReplacer(` \Recent`, "", `\Recent`, "").Replace(got))
+		}
+	}
+	truth := h.truth()
+	for _, m := range truth {
+		if flags, ok := v.known[m.uid]; !ok || !slices.Equal(flags, m.flags) {
+			h.Fatalf("the traveller believes UID %d to have %v (there: %v), it has %v", m.uid, flags, ok, m.flags)
+		}
+	}
+	if len(v.known) != len(truth) {
+		h.Fatalf("the traveller knows %d messages, there are %d", len(v.known), len(truth))
+	}
+}
+
+func (v *traveller) learn(h *house, line string) {
+	h.Helper()
+	if m := toldCode.FindStringSubmatch(line); m != nil {
+		if m[1] == "UIDVALIDITY" {
+			v.validity = m[2]
+		} else {
+			v.modseq = m[2]
+		}
+	} else if m := toldFlags.FindStringSubmatch(line); m != nil {
+		uid, _ := strconv.ParseUint(m[1], 10, 32)
+		v.known[uint32(uid)] = normal(strings.Fields(m[2]))
+	} else if m := toldAbsent.FindStringSubmatch(line); m != nil {
+		r := newReader(strings.NewReader(m[1] + "\r\n"))
+		r.begin(maxCommand)
+		r.ranges(func(a, b uint32) {
+			for uid := a; uid <= b; uid++ {
+				delete(v.known, uid)
+			}
+		})
 	}
 }
 
 // TestInterleavedSessions runs random commands of two sessions on one mailbox,
-// one at a time: whenever one polls, it must believe the truth.
+// one at a time: whenever one polls, it must believe the truth, and so must a
+// third that was away.
 func TestInterleavedSessions(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	h := newHouse(t)
 	clients := []*believer{h.believer("a"), h.believer("b")}
+	away := &traveller{peer: h.dial(), known: map[uint32][]string{}}
+	_ = away.SetDeadline(time.Now().Add(2 * time.Minute))
+	h.say(away.peer, "a LOGIN tess secret-1", "a OK")
+	h.say(away.peer, "a ENABLE QRESYNC", "a OK")
 	steps := 1500
 	if testing.Short() {
 		steps = 200
@@ -251,10 +331,14 @@ func TestInterleavedSessions(t *testing.T) {
 		if rnd.IntN(4) == 0 {
 			b.check(h)
 		}
+		if rnd.IntN(20) == 0 {
+			away.resync(h)
+		}
 		if t.Failed() {
 			t.FailNow()
 		}
 	}
+	away.resync(h)
 	for _, b := range clients {
 		b.check(h)
 	}

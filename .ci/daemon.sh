@@ -1,5 +1,5 @@
 # A daemon of its own on free loopback ports, with the members Sam and Tess, for the scripts beside this one. Sets w (a folder that
-# goes when the script ends), mx, submission, imap and internet (the port that outgoing mail is sent to), and daemon (its process). With
+# goes when the script ends; $extra is added to its configuration), mx, submission, imap and internet (the port that outgoing mail is sent to), and daemon (its process). With
 # http=yes there is also web, the port of the HTTP door, and platform, a port whose pages may embed the contact form by links signed with
 # the secret in $w/token.
 set -euo pipefail
@@ -58,6 +58,7 @@ $pages
 policy = "envelope"
 [outbound]
 smarthost = "smtp://127.0.0.1:$internet"
+${extra:-}
 C
 sd() { "$w/stagedoor" "$@" --config "$w/relay.toml"; }
 "$w/stagedoor" serve --config "$w/relay.toml" 2>"$w/log" &

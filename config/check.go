@@ -49,6 +49,7 @@ func (c *Config) check() Problems {
 	k.webhooks()
 	k.limits()
 	k.safety()
+	k.scan()
 	k.enums(reflect.ValueOf(c).Elem(), "")
 	k.problems.sort()
 	return k.problems
@@ -324,6 +325,30 @@ func (c *checker) safety() {
 		if !slices.Contains(refusable, kind) {
 			c.problem("safety.refused_contents", "%q is not one of %s", kind, strings.Join(refusable, ", "))
 		}
+	}
+}
+
+// scan checks whom to ask about messages.
+func (c *checker) scan() {
+	if s := c.Scan.Rspamd; s != "" {
+		if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			c.problem("scan.rspamd", "is not the address of a web server: write one such as \"http://127.0.0.1:11333\"")
+		}
+	}
+	if path, ok := strings.CutPrefix(c.Scan.ClamAV, unixPrefix); ok {
+		if !strings.HasPrefix(path, "/") {
+			c.problem("scan.clamav", "%q: write the whole path of the socket after unix:", c.Scan.ClamAV)
+		}
+	} else if c.Scan.ClamAV != "" {
+		if host, port, err := net.SplitHostPort(c.Scan.ClamAV); err != nil || host == "" || port == "" {
+			c.problem("scan.clamav", "%q is neither host:port nor unix:PATH, such as \"unix:/run/clamav/clamd.ctl\"", c.Scan.ClamAV)
+		}
+	}
+	if s := c.Scan.TimeoutSeconds; s < 1 || s > 120 {
+		c.problem("scan.timeout_seconds", "%d is outside 1 to 120", s)
+	}
+	if c.Scan.Virus == ScanPass {
+		c.problem("scan.virus", "can't be pass: leave scan.clamav empty instead")
 	}
 }
 

@@ -42,6 +42,7 @@ type Config struct {
 	Privacy    Privacy    `toml:"privacy" doc:"What members may tell each other."`
 	Threads    Threads    `toml:"threads" doc:"What a conversation is."`
 	Safety     Safety     `toml:"safety" doc:"Keeping scammers out: see docs/safety.md."`
+	Scan       Scan       `toml:"scan" doc:"Programs that are asked about each message before it is filed; with neither nobody is. They get it as its reader will, with reply aliases instead of real addresses."`
 	Limits     Limits     `toml:"limits" doc:"What one message, member or remote host may use."`
 	Log        Log        `toml:"log" doc:"The log goes to standard error."`
 
@@ -197,6 +198,17 @@ type Safety struct {
 	LookAlikeHandles  LookAlikes `toml:"look_alike_handles" doc:"A new member's handle that can be taken for another's (te55 for tess, rnona for mona): refuse or allow."`
 }
 
+// Scan is [scan].
+type Scan struct {
+	Rspamd         string     `toml:"rspamd" doc:"URL of rspamd's normal worker, such as http://127.0.0.1:11333. Empty: it is not asked."`
+	ClamAV         string     `toml:"clamav" doc:"host:port of clamd, or unix:/run/clamav/clamd.ctl. Its StreamMaxLength must be smtp.max_message_size at least. Empty: it is not asked."`
+	TimeoutSeconds int        `toml:"timeout_seconds" doc:"How long each answer is waited for, 1 to 120 seconds."`
+	OnFailure      OnFailure  `toml:"on_failure" doc:"What is done where one does not answer: open lets the message pass, closed refuses it for the time being (451)."`
+	Virus          ScanAction `toml:"virus" doc:"What is done with a message in which ClamAV finds something: refuse it, or mark it (its readers are warned above the text, and X-Spam-Flag is YES in the header)."`
+	Spam           ScanAction `toml:"spam" doc:"What is done with a message that rspamd would reject: refuse, mark or pass."`
+	Suspect        ScanAction `toml:"suspect" doc:"What is done with a message to which rspamd would add a header: refuse, mark or pass."`
+}
+
 // Log is [log].
 type Log struct {
 	Level  LogLevel  `toml:"level" live:"value" doc:"debug, info, warn or error. It never holds a real address, at any level."`
@@ -266,6 +278,31 @@ const (
 
 func (LookAlikes) values() []string {
 	return []string{string(LookAlikesRefuse), string(LookAlikesAllow)}
+}
+
+// OnFailure is scan.on_failure.
+type OnFailure string
+
+// What is done without an answer.
+const (
+	FailOpen   OnFailure = "open"
+	FailClosed OnFailure = "closed"
+)
+
+func (OnFailure) values() []string { return []string{string(FailOpen), string(FailClosed)} }
+
+// ScanAction is what is done with a message on which a scanner has a verdict.
+type ScanAction string
+
+// The actions.
+const (
+	ScanRefuse ScanAction = "refuse"
+	ScanMark   ScanAction = "mark"
+	ScanPass   ScanAction = "pass"
+)
+
+func (ScanAction) values() []string {
+	return []string{string(ScanRefuse), string(ScanMark), string(ScanPass)}
 }
 
 // STSMode is smtp.mta_sts.

@@ -76,6 +76,7 @@ type letter struct {
 	parent    threading.ID // the message it answers; zero for none
 	mime      []byte
 	automatic bool // a program wrote it
+	marked    bool // a scanner takes it for unwanted
 }
 
 // contactAddress is the public address of a member, with the name others see.
@@ -125,6 +126,9 @@ func (p *Pipeline) headerFor(l *letter, viewer threading.Member) []byte {
 	}
 	if l.automatic {
 		w.field("Auto-Submitted", "auto-replied") // RFC 3834 section 5
+	}
+	if l.marked && viewer.ID != l.writer.ID {
+		w.field("X-Spam-Flag", "YES")
 	}
 	p.about(&w, &l.view)
 	w.Write(l.mime)

@@ -46,7 +46,7 @@ func (p *Pipeline) fileAll(ctx context.Context, pl *plan, h *head, msg *spool.Me
 	warn := &warner{p: p, msg: msg}
 	filings := make([]threading.Filing, 0, len(pl.letters))
 	for _, l := range pl.letters {
-		v, err := p.versions(ctx, pl, l, h, &bodies, warn)
+		v, err := p.versions(ctx, pl, l, h, &bodies, warn, now)
 		if err != nil {
 			return nil, err
 		}
@@ -158,24 +158,42 @@ func (v *versions) of(member threading.ID) *rebuilt {
 	return v.plain
 }
 
-// versions rebuilds the message for a letter.
-func (p *Pipeline) versions(ctx context.Context, pl *plan, l *letter, h *head, bodies *rebuilds, warn *warner) (*versions, error) {
+// versions rebuilds the message for a letter, and has it scanned.
+func (p *Pipeline) versions(ctx context.Context, pl *plan, l *letter, h *head, bodies *rebuilds, warn *warner, now time.Time) (*versions, error) {
 	v := &versions{}
 	var err error
-	if v.plain, err = bodies.with(ctx, above{preface: l.preface()}); err != nil || pl.automatic || p.o.Caution == nil {
+	if v.plain, err = bodies.with(ctx, above{preface: l.preface()}); err != nil {
 		return v, err
 	}
-	strangers, err := p.strangers(ctx, l)
-	if err != nil || len(strangers) == 0 {
+	p.name(pl, l, v.plain, now)
+	var line string
+	if l.marked, err = warn.marked(ctx, l, v.plain); err != nil {
 		return v, err
+	} else if l.marked {
+		v.warned, line = l.readers(), markSays
+	} else if !pl.automatic && p.o.Caution != nil {
+		if v.warned, err = p.strangers(ctx, l); err == nil && len(v.warned) > 0 {
+			line, err = warn.warning(h.decoded("Subject"))
+		}
 	}
-	line, err := warn.warning(h.decoded("Subject"))
 	if err != nil || line == "" {
+		v.warned = nil
 		return v, err
 	}
-	v.warned = strangers
 	v.cautioned, err = bodies.with(ctx, above{l.preface(), line})
 	return v, err
+}
+
+// name gives a letter what its header blocks are made of.
+func (p *Pipeline) name(pl *plan, l *letter, rb *rebuilt, now time.Time) {
+	l.messageID, l.date, l.automatic, l.subject = p.o.Store.IDs().Next(), now, pl.automatic, rb.Subject
+	switch {
+	case l.subject != "":
+	case l.newThread != nil: // a list of messages shows what it can
+		l.subject = cmp.Or(l.view.About(), "(no subject)")
+	default:
+		l.subject = "Re: " + l.view.Thread.Subject
+	}
 }
 
 // rebuild sanitizes the message. The result is spooled once, so that the index
@@ -224,17 +242,6 @@ func (p *Pipeline) store(ctx context.Context, rb *rebuilt) error {
 
 // filing composes what one letter puts into the mailboxes.
 func (p *Pipeline) filing(pl *plan, l *letter, h *head, v *versions, digest string, now time.Time) (threading.Filing, error) {
-	l.messageID = p.o.Store.IDs().Next()
-	l.date = now
-	l.automatic = pl.automatic
-	l.subject = v.plain.Subject
-	switch {
-	case l.subject != "":
-	case l.newThread != nil: // a list of messages shows what it can
-		l.subject = cmp.Or(l.view.About(), "(no subject)")
-	default:
-		l.subject = "Re: " + l.view.Thread.Subject
-	}
 	if l.newThread != nil {
 		l.newThread.Thread.Subject = subjectBase(l.subject)
 		l.newThread.Thread.CreatedAt, l.newThread.Thread.LastAt = now, now

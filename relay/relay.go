@@ -42,6 +42,7 @@ type Options struct {
 	// nobody is warned. SafetyURL, if set, is linked from the warning.
 	Caution   *caution.Set
 	SafetyURL string
+	Scanning  Scanning
 	// HoldFor is how long a message waits for its member to say who wrote it;
 	// zero: nothing is held but what came by LMTP.
 	HoldFor time.Duration

@@ -28,6 +28,17 @@ func (p *Pipeline) strangers(ctx context.Context, l *letter) (map[threading.ID]b
 	return found, nil
 }
 
+// readers are those who get a letter, beside its writer.
+func (l *letter) readers() map[threading.ID]bool {
+	found := map[threading.ID]bool{}
+	for _, m := range l.view.Participants {
+		if m.ID != l.writer.ID && m.Status != threading.MemberRemoved {
+			found[m.ID] = true
+		}
+	}
+	return found
+}
+
 // warner makes the warning above a message, for readers whom its writer is a
 // stranger to. The message is read once, and only if there is one.
 type warner struct {
@@ -35,6 +46,27 @@ type warner struct {
 	msg  *spool.Message
 	read bool
 	line string // empty: nothing to warn of
+
+	scanned, mark bool
+}
+
+// marked has a message scanned, once for all letters, as one of those who get it
+// will see it. A *Refusal if it must not be relayed.
+func (w *warner) marked(ctx context.Context, l *letter, rb *rebuilt) (bool, error) {
+	if w.scanned || w.p.o.Scanning.Scanner == nil {
+		return w.mark, nil
+	}
+	reader := l.writer
+	for _, m := range l.view.Participants {
+		if m.ID != l.writer.ID {
+			reader = m
+			break
+		}
+	}
+	l.mime = rb.MIMEFields
+	mark, err := w.p.scanned(ctx, w.p.headerFor(l, reader), rb)
+	w.scanned, w.mark = err == nil, mark
+	return mark, err
 }
 
 // warning says what the message asks for: of everything that it shows, quoted

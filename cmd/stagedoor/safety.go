@@ -2,10 +2,13 @@ package main
 
 import (
 	"os"
+	"time"
 
 	"github.com/stagedoor/stagedoor/config"
+	"github.com/stagedoor/stagedoor/relay"
 	"github.com/stagedoor/stagedoor/relay/caution"
 	"github.com/stagedoor/stagedoor/relay/sanitize"
+	scanners "github.com/stagedoor/stagedoor/relay/scan"
 )
 
 // cautions are what first messages are looked through for; nil: nothing.
@@ -34,4 +37,12 @@ func unwanted(c config.Safety) sanitize.Unwanted {
 		u.Contents = append(u.Contents, sanitize.FileContent(kind))
 	}
 	return u
+}
+
+// scanning says whom to ask about messages.
+func scanning(c config.Scan) relay.Scanning {
+	return relay.Scanning{
+		Scanner: scanners.New(scanners.Options{Rspamd: c.Rspamd, ClamAV: c.ClamAV, Timeout: time.Duration(c.TimeoutSeconds) * time.Second}),
+		Closed:  c.OnFailure == config.FailClosed, Suspect: relay.Action(c.Suspect), Spam: relay.Action(c.Spam), Virus: relay.Action(c.Virus),
+	}
 }

@@ -1,0 +1,108 @@
+package relay
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stagedoor/stagedoor/relay/scan"
+)
+
+// scannedStage asks an rspamd that says of each message what its text names.
+func scannedStage(t *testing.T, change func(*Scanning)) (*stage, *atomic.Int64) {
+	t.Helper()
+	var asked atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		body, err := io.ReadAll(r.Body)
+		text := string(body)
+		if err != nil || strings.Contains(text, "agency.example") || strings.Contains(text, "mail.example") || !strings.Contains(text, "Sam Casting via Backstage") {
+			t.Errorf("the scanner sees a real address, or not what the reader sees: %v\n%s", err, text)
+		}
+		for _, action := range []string{"reject", "add header", "no action"} {
+			if strings.Contains(text, "rspamd: "+action) {
+				fmt.Fprintf(w, `{"action":%q}`, action)
+				return
+			}
+		}
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
+	t.Cleanup(srv.Close)
+	s := newStage(t, func(o *Options) {
+		o.Scanning = Scanning{Scanner: scan.New(scan.Options{Rspamd: srv.URL}), Suspect: ActionMark, Spam: ActionRefuse, Virus: ActionRefuse}
+		if change != nil {
+			change(&o.Scanning)
+		}
+	})
+	return s, &asked
+}
+
+func (s *stage) scan(text string, to ...string) error {
+	s.Helper()
+	return s.submit(s.sam, letterFrom("sam.real@agency.example", "all", "Hello", "I say rspamd: "+text+"\n", "Received: from office.agency.example ([192.0.2.1])"), to...)
+}
+
+// What a scanner finds is refused or marked; its readers see the mark above the
+// text and in the header, its writer nothing.
+func TestScanning(t *testing.T) {
+	s, asked := scannedStage(t, nil)
+	tess := "tess@" + testDomain
+	if err := s.scan("no action", tess); err != nil {
+		t.Fatal(err)
+	}
+	wantRefusal(t, s.scan("reject", tess), errSpam)
+	if err := s.scan("add header", tess, "otto@"+testDomain); err != nil {
+		t.Fatal(err)
+	}
+	if asked.Load() != 3 {
+		t.Errorf("asked %d times about three messages", asked.Load())
+	}
+	inbox := s.mailbox(s.tess, "INBOX")
+	if len(inbox) != 2 || strings.Contains(inbox[0], "X-Spam-Flag") || strings.Contains(inbox[0], "[!]") {
+		t.Fatalf("INBOX has %q", inbox)
+	}
+	for _, raw := range []string{inbox[1], s.mailbox(s.otto, "INBOX")[0]} {
+		if fieldOf(raw, "X-Spam-Flag") != "YES" || !strings.Contains(unfolded(raw), "\r\n\r\n[!] Backstage: "+markSays) {
+			t.Errorf("not marked:\n%s", raw)
+		}
+	}
+	for _, raw := range s.mailbox(s.sam, "Sent") {
+		if strings.Contains(raw, "Spam") || strings.Contains(raw, "[!]") {
+			t.Errorf("its writer sees the mark:\n%s", raw)
+		}
+	}
+}
+
+func TestScannerActions(t *testing.T) {
+	for name, c := range map[string]struct {
+		text   string
+		change func(*Scanning)
+		want   *Refusal
+	}{
+		"no answer, open":     {"nothing", nil, nil},
+		"no answer, closed":   {"nothing", func(s *Scanning) { s.Closed = true }, errScanTemporary},
+		"an answer, closed":   {"no action", func(s *Scanning) { s.Closed = true }, nil},
+		"spam, to be marked":  {"reject", func(s *Scanning) { s.Spam = ActionMark }, nil},
+		"spam, let pass":      {"reject", func(s *Scanning) { s.Spam = ActionPass }, nil},
+		"suspect, to refuse":  {"add header", func(s *Scanning) { s.Suspect = ActionRefuse }, errSpam},
+		"suspect, let pass":   {"add header", func(s *Scanning) { s.Suspect = ActionPass }, nil},
+		"nobody to ask, pass": {"reject", func(s *Scanning) { s.Scanner = nil }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := scannedStage(t, c.change)
+			err := s.scan(c.text, "tess@"+testDomain)
+			if c.want != nil {
+				wantRefusal(t, err, c.want)
+			} else if err != nil {
+				t.Error(err)
+			}
+			if n := len(s.mailbox(s.tess, "INBOX")); (n == 1) != (c.want == nil) {
+				t.Errorf("%d are filed", n)
+			}
+		})
+	}
+}

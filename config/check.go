@@ -369,6 +369,8 @@ func (c *checker) limits() {
 		{"limits.forms_per_hour", c.Limits.FormsPerHour, 1000000},
 		{"limits.forms_per_ip", c.Limits.FormsPerIP, 1000000},
 		{"threads.expire_days", c.Threads.ExpireDays, 36500},
+		{"safety.same_text_recipients", c.Safety.SameTextRecipients, 1000000},
+		{"safety.same_text_writers", c.Safety.SameTextWriters, 1000000},
 	} {
 		if l.value < 0 || l.value > l.max {
 			c.problem(l.key, "%d is outside 0 to %d", l.value, l.max)

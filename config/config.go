@@ -191,11 +191,14 @@ type Limits struct {
 
 // Safety is [safety].
 type Safety struct {
-	Caution           bool       `toml:"caution" doc:"Above a first message that asks its reader to pay or to go on elsewhere, a line warns who has never written to its writer; safety_url is linked. Its writer does not see it."`
-	CautionFile       string     `toml:"caution_file" doc:"What such messages are found by, and the sentences that warn. Empty: the set that comes with the program, which stagedoor config caution prints."`
-	RefusedExtensions []string   `toml:"refused_extensions" doc:"Attached files whose names end so are refused, also in zip files: programs and what runs like one. Lower case, without a dot; [] refuses none by its name."`
-	RefusedContents   []string   `toml:"refused_contents" doc:"Attached files that turn out to be so are refused, whatever their name, also in zip files: program (Windows, Linux, macOS, Java, Android), script (its first line names an interpreter), shortcut (Windows), image (of a disk), macros (a document with macros)."`
-	LookAlikeHandles  LookAlikes `toml:"look_alike_handles" doc:"A new member's handle that can be taken for another's (te55 for tess, rnona for mona): refuse or allow."`
+	Caution            bool       `toml:"caution" doc:"Above a first message that asks its reader to pay or to go on elsewhere, a line warns who has never written to its writer; safety_url is linked. Its writer does not see it."`
+	CautionFile        string     `toml:"caution_file" doc:"What such messages are found by, and the sentences that warn. Empty: the set that comes with the program, which stagedoor config caution prints."`
+	RefusedExtensions  []string   `toml:"refused_extensions" doc:"Attached files whose names end so are refused, also in zip files: programs and what runs like one. Lower case, without a dot; [] refuses none by its name."`
+	RefusedContents    []string   `toml:"refused_contents" doc:"Attached files that turn out to be so are refused, whatever their name, also in zip files: program (Windows, Linux, macOS, Java, Android), script (its first line names an interpreter), shortcut (Windows), image (of a disk), macros (a document with macros)."`
+	SameText           SameText   `toml:"same_text" doc:"What is done when the same text is sent as a first message too often within a week: report tells the operator (stagedoor report), refuse also refuses it, off does not count."`
+	SameTextRecipients int        `toml:"same_text_recipients" doc:"Members that one writer can send the same text to, 0 to 1000000; 0: no bound. A casting call to many talents is ordinary."`
+	SameTextWriters    int        `toml:"same_text_writers" doc:"Writers who can send the same text, 0 to 1000000; 0: no bound."`
+	LookAlikeHandles   LookAlikes `toml:"look_alike_handles" doc:"A new member's handle that can be taken for another's (te55 for tess, rnona for mona): refuse or allow."`
 }
 
 // Scan is [scan].
@@ -266,6 +269,20 @@ func (OutOfOffice) values() []string {
 
 // refusable are the values of safety.refused_contents.
 var refusable = []string{"program", "script", "shortcut", "image", "macros"}
+
+// SameText is safety.same_text.
+type SameText string
+
+// What is done with the same text.
+const (
+	SameTextOff    SameText = "off"
+	SameTextReport SameText = "report"
+	SameTextRefuse SameText = "refuse"
+)
+
+func (SameText) values() []string {
+	return []string{string(SameTextOff), string(SameTextReport), string(SameTextRefuse)}
+}
 
 // LookAlikes is safety.look_alike_handles.
 type LookAlikes string

@@ -36,7 +36,7 @@ func Default() *Config {
 		DNS:        DNS{Addresses: []string{}},
 		Privacy:    Privacy{TypedAddress: TypedAllow, RemoteImages: RemoteKeep},
 		Threads:    Threads{OutOfOffice: OutOfOfficeFile, ExpireDays: 730},
-		Safety:     Safety{Caution: true, RefusedExtensions: strings.Fields(programs), RefusedContents: slices.Clone(refusable), LookAlikeHandles: LookAlikesRefuse},
+		Safety:     Safety{SameText: SameTextReport, SameTextRecipients: 100, SameTextWriters: 2, Caution: true, RefusedExtensions: strings.Fields(programs), RefusedContents: slices.Clone(refusable), LookAlikeHandles: LookAlikesRefuse},
 		Scan:       Scan{TimeoutSeconds: 10, OnFailure: FailOpen, Virus: ScanRefuse, Spam: ScanRefuse, Suspect: ScanMark},
 		Limits: Limits{APIPerMinute: 6000, MaxRecipients: 100, Connections: 10000, ConnectionsPerIP: 50, SessionsPerMember: 50,
 			NewThreadsPerHour: 60, NewThreadsPerDay: 300, NewMemberDays: 7, NewMemberPerHour: 10, NewMemberPerDay: 30, MessagesPerHour: 300,

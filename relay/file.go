@@ -16,6 +16,7 @@ import (
 	"github.com/stagedoor/stagedoor/threading"
 	"github.com/stagedoor/stagedoor/threading/mimetree"
 	"github.com/stagedoor/stagedoor/threading/seal"
+	"github.com/stagedoor/stagedoor/threading/store"
 )
 
 // file sanitizes a planned message and files all its letters in one
@@ -54,13 +55,18 @@ func (p *Pipeline) fileAll(ctx context.Context, pl *plan, h *head, msg *spool.Me
 		if err != nil {
 			return nil, err
 		}
+		if f.Text, err = p.sameText(l, msg); err != nil {
+			return nil, err
+		}
 		if err := p.gate(ctx, f, v, identity); err != nil {
 			return nil, err
 		}
 		filings = append(filings, f)
 	}
 	filed, err := p.o.Store.File(ctx, filings...)
-	if err = paceRefusal(err); err != nil {
+	if errors.Is(err, store.ErrSameText) {
+		return nil, errSameText
+	} else if err = paceRefusal(err); err != nil {
 		return nil, fmt.Errorf("file the message: %w", err)
 	}
 	for _, f := range filed {

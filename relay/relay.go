@@ -43,6 +43,7 @@ type Options struct {
 	Caution   *caution.Set
 	SafetyURL string
 	Scanning  Scanning
+	SameText  SameText
 	// HoldFor is how long a message waits for its member to say who wrote it;
 	// zero: nothing is held but what came by LMTP.
 	HoldFor time.Duration

@@ -101,6 +101,8 @@ type Filing struct {
 	Dedupe []byte
 	// Mark, if set, flags the writer's own copies of an earlier message.
 	Mark *Mark
+	// Text is counted, if the filing starts a thread.
+	Text Text
 	// Pace bounds what the writer writes.
 	Pace Pace
 	// Automatic: no person wrote it. It makes nobody known to anybody.

@@ -20,6 +20,7 @@ const (
 	ReportJunk ReportVia = "junk" // moved it to Junk in a mail client
 	ReportPage ReportVia = "page" // by a notification's link
 	ReportMail ReportVia = "mail" // forwarded it to report@
+	ReportText ReportVia = "text" // nobody did: the relay noticed the same text sent very often
 )
 
 // MaxReason bounds what a reporter says, and what the operator resolves with,

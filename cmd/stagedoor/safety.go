@@ -46,3 +46,11 @@ func scanning(c config.Scan) relay.Scanning {
 		Closed:  c.OnFailure == config.FailClosed, Suspect: relay.Action(c.Suspect), Spam: relay.Action(c.Spam), Virus: relay.Action(c.Virus),
 	}
 }
+
+// sameText says how often one text may be sent.
+func sameText(c config.Safety) relay.SameText {
+	if c.SameText == config.SameTextOff {
+		return relay.SameText{}
+	}
+	return relay.SameText{Recipients: c.SameTextRecipients, Writers: c.SameTextWriters, Refuse: c.SameText == config.SameTextRefuse}
+}

@@ -232,6 +232,7 @@ func (o *open) pipeline() (*relay.Pipeline, error) {
 		Unwanted:        unwanted(o.Safety),
 		Caution:         warnings,
 		SafetyURL:       o.SafetyURL,
+		SameText:        sameText(o.Safety),
 		Scanning:        scanning(o.Config.Scan),
 		Groups:          o.Config.Threads.Groups,
 		Pace:            threading.Pace{ThreadsPerHour: o.Limits.NewThreadsPerHour, ThreadsPerDay: o.Limits.NewThreadsPerDay, MessagesPerHour: o.Limits.MessagesPerHour},

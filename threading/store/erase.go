@@ -39,6 +39,9 @@ func (s *Store) RemoveMember(ctx context.Context, id threading.ID) error {
 		if err := t.eraseItems(id); err != nil {
 			return err
 		}
+		if _, err := t.exec("DELETE FROM texts WHERE writer_id = ?", id); err != nil {
+			return fmt.Errorf("erase texts: %w", err)
+		}
 		// What the member wrote stays with the others; their own mail system's IDs go.
 		if _, err := t.exec("UPDATE messages SET foreign_id = NULL WHERE writer_id = ? AND thread_id IN (SELECT thread_id FROM participants WHERE member_id = ?)", id, id); err != nil {
 			return err

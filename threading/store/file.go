@@ -135,6 +135,9 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 			return filed, err
 		}
 	}
+	if err := t.keepText(f); err != nil {
+		return filed, err
+	}
 	if f.Mark != nil {
 		return filed, t.mark(f, m.ThreadID)
 	}

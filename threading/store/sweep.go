@@ -81,6 +81,7 @@ var sweepSteps = []struct {
 	{"SELECT id FROM held WHERE expires_at > 0 AND expires_at < ? LIMIT ?", "DELETE FROM held WHERE id = ?", 1, timesOlder(0)},
 	{"SELECT id FROM address_requests WHERE expires_at < ? LIMIT ?", "DELETE FROM address_requests WHERE id = ?", 1, timesOlder(0)},
 	{"SELECT member_id, kind, slot FROM pace WHERE slot < ? LIMIT ?", "DELETE FROM pace WHERE member_id = ? AND kind = ? AND slot = ?", 3, slotsOlder(24 * time.Hour)},
+	{"SELECT hash, writer_id, day FROM texts WHERE day < ? LIMIT ?", "DELETE FROM texts WHERE hash = ? AND writer_id = ? AND day = ?", 3, daysOlder(threading.TextFor)},
 	{"SELECT hash FROM sessions WHERE expires_at < ? LIMIT ?", "DELETE FROM sessions WHERE hash = ?", 1, timesOlder(0)},
 	{"SELECT id FROM signin_links WHERE expires_at < ? LIMIT ?", "DELETE FROM signin_links WHERE id = ?", 1, timesOlder(0)},
 	{"SELECT webhook_id, id FROM webhook_events WHERE dead_at > 0 AND dead_at < ? LIMIT ?", "DELETE FROM webhook_events WHERE webhook_id = ? AND id = ?", 2, timesOlder(keepDead)},
@@ -98,6 +99,10 @@ func idsOlder(age time.Duration) func(time.Time) any {
 
 func timesOlder(age time.Duration) func(time.Time) any {
 	return func(now time.Time) any { return millis(now.Add(-age)) }
+}
+
+func daysOlder(age time.Duration) func(time.Time) any {
+	return func(now time.Time) any { return dayOf(now.Add(-age)) }
 }
 
 func slotsOlder(age time.Duration) func(time.Time) any {

@@ -249,7 +249,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	_, _ = third.Close(), second.Close()
 	for i := 0; ; i++ { // the server notices in its own time
 		c, err := dial()
-		defer c.Close()
+		_ = c.Close()
 		if err == nil {
 			break
 		} else if i == 100 {

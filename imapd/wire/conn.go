@@ -36,6 +36,13 @@ const (
 	maxBad            = 100 // one after the other, after it
 )
 
+// What one who is sent away still says is read and dropped, this long and this
+// much of it: TCP forgets a BYE where something is left unread.
+const (
+	linger       = time.Second
+	lingerOctets = 1 << 20
+)
+
 // conn is a connection. One goroutine reads its commands and runs them; another
 // tells what happens while the client idles or wants to be notified. Both hold
 // mu while they work, and so does whoever says BYE.
@@ -207,6 +214,16 @@ func (c *conn) sayBye(text string) {
 	}
 }
 
+// sendAway ends the connection of one who does wrong; mu is held.
+func (c *conn) sendAway(text string) {
+	c.sayBye(text)
+	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // a client that sees the end has no reason to stay
+	}
+	_ = c.net.SetReadDeadline(time.Now().Add(linger))
+	_, _ = io.CopyN(io.Discard, c.r.b, lingerOctets)
+}
+
 // resting reports whether the connection waits for its client, with no command
 // under way but IDLE.
 func (c *conn) resting() bool {
@@ -306,7 +323,9 @@ func (c *conn) answer(name string, d done, err error) error {
 	var syntax syntaxError
 	switch {
 	case err == nil:
-		c.bads = 0
+		if c.state != imap.ConnStateNotAuthenticated {
+			c.bads = 0
+		}
 		if c.state == imap.ConnStateLogout && name != "LOGOUT" {
 			return nil
 		}
@@ -336,6 +355,10 @@ func (c *conn) answer(name string, d done, err error) error {
 	if flushErr := c.flush(); flushErr != nil {
 		return flushErr
 	}
+	if c.state == imap.ConnStateNotAuthenticated && (syntax == errTooLong || told != nil && told.Code == imap.ResponseCodeTooBig) {
+		c.sendAway("You may say so much once you have signed in.") // what is left of it is not worth reading
+		return nil
+	}
 	if !c.r.ended && !c.r.skipLine() {
 		return errBye
 	}
@@ -343,7 +366,7 @@ func (c *conn) answer(name string, d done, err error) error {
 		c.bads++
 	}
 	if c.bads > maxBad || c.bads > maxBadStranger && c.state == imap.ConnStateNotAuthenticated {
-		c.sayBye("There were too many commands that can't be understood.")
+		c.sendAway("There were too many commands that can't be understood.")
 	}
 	return nil
 }

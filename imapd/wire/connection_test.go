@@ -2,8 +2,10 @@ package wire
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"runtime"
 	"strings"
@@ -162,6 +164,47 @@ func TestTooManyWrongPasswordsEndTheConnection(t *testing.T) {
 		h.say(p, fmt.Sprintf("a LOGIN nobody {%d+}\r\n%s", 1200, strings.Repeat("x", 1200)), "a NO [AUTHENTICATIONFAILED]")
 	}
 	h.say(p, "b LOGIN tess secret-1", "* BYE")
+}
+
+// Each bound of what a client may do wrong ends the connection, and the client
+// hears why, also one that says all of it at once.
+func TestOneWhoDoesWrongIsSentAway(t *testing.T) {
+	const badly, tooLong = "There were too many commands that can't be understood.", "You may say so much once you have signed in."
+	nonsense := func(n int) string { return strings.Repeat("x NONSENSE\r\n", n) }
+	signIn := "a LOGIN tess secret-1\r\n"
+	h := newHouse(t)
+	for _, c := range []struct{ name, says, why string }{
+		{"a stranger who speaks no IMAP", strings.Repeat("GET / HTTP/1.1\r\n", maxBadStranger+1), badly},
+		{"who goes on", nonsense(maxBadStranger + 1000), badly},
+		{"whom a good command doesn't excuse", nonsense(maxBadStranger) + "a NOOP\r\n" + nonsense(1), badly},
+		{"a stranger at the bound", nonsense(maxBadStranger) + "a NOOP\r\nz LOGOUT\r\n", ""},
+		{"a stranger before the bound, who signs in and is a member then", nonsense(maxBadStranger) + signIn + nonsense(maxBad) + "z LOGOUT\r\n", ""},
+		{"a member", signIn + nonsense(maxBad+1), badly},
+		{"a member who says something good in between", signIn + nonsense(maxBad) + "a NOOP\r\n" + nonsense(maxBad) + "z LOGOUT\r\n", ""},
+		{"a stranger with a long command", "a ID (" + strings.Repeat(" ", maxStranger), tooLong},
+		{"a stranger with a long tag", strings.Repeat("x", maxStranger+1), tooLong},
+		{"a stranger with a long literal", fmt.Sprintf("a LOGIN {%d+}\r\n%s", maxStranger, strings.Repeat("x", maxStranger)), tooLong},
+		{"a stranger who asks for a long literal", fmt.Sprintf("a LOGIN {%d}\r\n", maxStranger), tooLong},
+		{"a stranger with a long response", "a AUTHENTICATE PLAIN\r\n" + strings.Repeat("x", maxStranger+1), tooLong},
+		{"a member with a long command", signIn + "a NOOP" + strings.Repeat(" ", maxStranger) + "\r\nz LOGOUT\r\n", ""},
+	} {
+		p := h.dial()
+		if _, err := p.Write([]byte(c.says)); err != nil {
+			t.Fatal(err)
+		}
+		heard, err := io.ReadAll(p.Reader)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if c.why == "" {
+			c.why = "Goodbye"
+		}
+		if n := bytes.Count(heard, []byte("* BYE ")); n != 1 || !bytes.Contains(heard, []byte("* BYE "+c.why+"\r\n")) {
+			t.Errorf("%s hears %q", c.name, heard[max(0, len(heard)-200):])
+		}
+		_ = p.Close()
+		h.untilGone()
+	}
 }
 
 func TestConnectionsAreLimited(t *testing.T) {

@@ -103,3 +103,11 @@ func (c *limitedConn) Close() error {
 	})
 	return c.Conn.Close()
 }
+
+// CloseWrite ends what is written, where that can be done alone.
+func (c *limitedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}

@@ -26,14 +26,22 @@ type believer struct {
 	r    *bufio.Reader
 	tags int
 	box  []belief // by sequence number
+
+	condstore bool
+	modseqs   map[uint32]uint64 // the highest told, by UID
+	highest   uint64            // HIGHESTMODSEQ as STATUS had it last
+	recents   *recents
 }
 
 type belief struct {
-	uid   uint32 // 0: not asked for yet
-	flags []string
+	uid    uint32 // 0: not asked for yet
+	flags  []string
+	modseq uint64 // 0: the flags were told without it
+	fresh  bool   // the flags were told since the last conditional STORE began
 }
 
-func (h *house) believer(name string) *believer {
+// believer signs in; with condstore it wants to know mod-sequences (RFC 7162).
+func (h *house) believer(name string, condstore bool, recents *recents) *believer {
 	h.Helper()
 	c, err := net.Dial("tcp", h.addr)
 	if err != nil {
@@ -41,10 +49,14 @@ func (h *house) believer(name string) *believer {
 	}
 	h.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(2 * time.Minute))
-	b := &believer{TB: h.TB, name: name, c: c, r: bufio.NewReader(c)}
+	b := &believer{TB: h.TB, name: name, c: c, r: bufio.NewReader(c), condstore: condstore, modseqs: map[uint32]uint64{}, recents: recents}
 	b.line()
 	b.do("LOGIN tess secret-1")
-	b.do("SELECT INBOX")
+	if condstore {
+		b.do("SELECT INBOX (CONDSTORE)")
+	} else {
+		b.do("SELECT INBOX")
+	}
 	b.learn()
 	return b
 }
@@ -85,9 +97,11 @@ func (b *believer) do(command string) string {
 	}
 }
 
-var fetchLine = regexp.MustCompile(`^\* (\d+) FETCH \((?:UID (\d+) ?)?FLAGS \(([^)]*)\)\)$`)
-
 func (b *believer) believe(line string) {
+	if m := toldHighest.FindStringSubmatch(line); m != nil {
+		b.highest, _ = strconv.ParseUint(m[1], 10, 64)
+		return
+	}
 	fields := strings.Fields(line)
 	n, err := strconv.Atoi(fields[1])
 	switch {
@@ -106,20 +120,12 @@ func (b *believer) believe(line string) {
 		}
 		b.box = slices.Delete(b.box, n-1, n)
 	case fields[2] == "FETCH":
-		line = strings.NewReplacer(` \Recent`, "", `\Recent`, "").Replace(line) // one session's own
-		m := fetchLine.FindStringSubmatch(line)
-		if m == nil || n < 1 || n > len(b.box) {
+		told, ok := readFetch(line)
+		if !ok || n < 1 || n > len(b.box) {
 			b.Errorf("%s: %q of %d", b.name, line, len(b.box))
 			return
 		}
-		if m[2] != "" {
-			uid, _ := strconv.ParseUint(m[2], 10, 32)
-			if old := b.box[n-1].uid; old != 0 && old != uint32(uid) {
-				b.Errorf("%s: number %d was UID %d and is %d", b.name, n, old, uid)
-			}
-			b.box[n-1].uid = uint32(uid)
-		}
-		b.box[n-1].flags = normal(strings.Fields(m[3]))
+		b.learned(n, told, line)
 	}
 }
 
@@ -133,7 +139,11 @@ func normal(flags []string) []string {
 func (b *believer) learn() {
 	for i, m := range b.box {
 		if m.uid == 0 {
-			b.do(fmt.Sprintf("FETCH %d:* (UID FLAGS)", i+1))
+			items := "UID FLAGS"
+			if b.condstore {
+				items += " MODSEQ"
+			}
+			b.do(fmt.Sprintf("FETCH %d:* (%s)", i+1, items))
 			return
 		}
 	}
@@ -141,13 +151,7 @@ func (b *believer) learn() {
 
 // store changes flags. Where it is silent the client believes that it worked.
 func (b *believer) store(rnd *rand.Rand) {
-	op := []string{"FLAGS", "+FLAGS", "-FLAGS"}[rnd.IntN(3)]
-	var flags []string
-	for _, f := range []string{`\Seen`, `\Flagged`, `\Answered`, `\Deleted`, "$Forwarded", "$label1"} {
-		if rnd.IntN(3) == 0 {
-			flags = append(flags, f)
-		}
-	}
+	op, flags := anyChange(rnd)
 	from := rnd.IntN(len(b.box))
 	to := min(len(b.box), from+1+rnd.IntN(3))
 	uid, set := "", fmt.Sprintf("%d:%d", from+1, to)
@@ -162,6 +166,16 @@ func (b *believer) store(rnd *rand.Rand) {
 		}
 	}
 	b.do(fmt.Sprintf("%sSTORE %s %s%s (%s)", uid, set, op, silent, strings.Join(flags, " ")))
+}
+
+// anyChange is what a STORE may do.
+func anyChange(rnd *rand.Rand) (op string, flags []string) {
+	for _, f := range []string{`\Seen`, `\Flagged`, `\Answered`, `\Deleted`, "$Forwarded", "$label1"} {
+		if rnd.IntN(3) == 0 {
+			flags = append(flags, f)
+		}
+	}
+	return []string{"FLAGS", "+FLAGS", "-FLAGS"}[rnd.IntN(3)], flags
 }
 
 func applied(flags []string, op string, change []string) []string {
@@ -209,10 +223,15 @@ func (b *believer) check(h *house) {
 	b.do("NOOP")
 	b.learn()
 	truth := h.truth()
-	same := func(x, y belief) bool { return x.uid == y.uid && slices.Equal(x.flags, y.flags) }
-	if !slices.EqualFunc(b.box, truth, same) {
+	if !slices.EqualFunc(b.box, truth, belief.holds) {
 		b.Fatalf("%s believes\n%v\nbut the mailbox is\n%v", b.name, b.box, truth)
 	}
+	b.checkHighest()
+}
+
+// holds reports whether what is believed of a message is true.
+func (x belief) holds(truth belief) bool {
+	return x.uid == truth.uid && slices.Equal(x.flags, truth.flags) && (x.modseq == 0 || x.modseq == truth.modseq)
 }
 
 // truth is what is stored in INBOX.
@@ -229,7 +248,7 @@ func (h *house) truth() (truth []belief) {
 				flags = append(flags, name)
 			}
 		}
-		truth = append(truth, belief{e.UID, normal(flags)})
+		truth = append(truth, belief{uid: e.UID, flags: normal(flags), modseq: e.ModSeq})
 		return nil
 	})
 	if err != nil {
@@ -242,19 +261,21 @@ func (h *house) truth() (truth []belief) {
 // up to date by QRESYNC (RFC 7162 section 3.2.5).
 type traveller struct {
 	*peer
-	known            map[uint32][]string // flags by UID
+	known            map[uint32]belief // by UID
 	validity, modseq string
+	visits           int
+	recents          *recents
 }
 
 var (
 	toldCode   = regexp.MustCompile(`^\* OK \[(UIDVALIDITY|HIGHESTMODSEQ) (\d+)\]`)
-	toldFlags  = regexp.MustCompile(`^\* \d+ FETCH \(UID (\d+) .*FLAGS \(([^)]*)\)`)
 	toldAbsent = regexp.MustCompile(`^\* VANISHED \(EARLIER\) ([\d,:]+)`)
 )
 
 // resync selects INBOX and compares what the client knows then with the truth.
 func (v *traveller) resync(h *house) {
 	h.Helper()
+	v.visits++
 	command := "b SELECT INBOX"
 	if v.modseq != "" {
 		command += " (QRESYNC (" + v.validity + " " + v.modseq + "))"
@@ -272,13 +293,13 @@ func (v *traveller) resync(h *house) {
 			if got, err = v.ReadString('\n'); err != nil || strings.HasPrefix(got, "b NO") || strings.HasPrefix(got, "b BAD") {
 				h.Fatalf("%q: %q %v", line, got, err)
 			}
-			v.learn(h, strings.NewReplacer(` \Recent`, "", `\Recent`, "").Replace(got))
+			v.learn(h, strings.TrimRight(got, "\r\n"))
 		}
 	}
 	truth := h.truth()
 	for _, m := range truth {
-		if flags, ok := v.known[m.uid]; !ok || !slices.Equal(flags, m.flags) {
-			h.Fatalf("the traveller believes UID %d to have %v (there: %v), it has %v", m.uid, flags, ok, m.flags)
+		if x, ok := v.known[m.uid]; !ok || !x.holds(m) {
+			h.Fatalf("the traveller believes %v (there: %v), it is %v", x, ok, m)
 		}
 	}
 	if len(v.known) != len(truth) {
@@ -294,9 +315,12 @@ func (v *traveller) learn(h *house, line string) {
 		} else {
 			v.modseq = m[2]
 		}
-	} else if m := toldFlags.FindStringSubmatch(line); m != nil {
-		uid, _ := strconv.ParseUint(m[1], 10, 32)
-		v.known[uint32(uid)] = normal(strings.Fields(m[2]))
+	} else if told, ok := readFetch(line); ok {
+		if highest, _ := strconv.ParseUint(v.modseq, 10, 64); told.uid == 0 || told.modseq < v.known[told.uid].modseq || told.modseq > highest {
+			h.Fatalf("%q of one that was %v, where HIGHESTMODSEQ is %s", line, v.known[told.uid], v.modseq)
+		}
+		v.recents.told(h, fmt.Sprintf("visit %d", v.visits), told)
+		v.known[told.uid] = told.belief
 	} else if m := toldAbsent.FindStringSubmatch(line); m != nil {
 		r := newReader(strings.NewReader(m[1] + "\r\n"))
 		r.begin(maxCommand)
@@ -310,14 +334,14 @@ func (v *traveller) learn(h *house, line string) {
 
 // TestInterleavedSessions runs random commands of two sessions on one mailbox,
 // one at a time: whenever one polls, it must believe the truth, and so must a
-// third that was away.
+// third that was away. To one of them only each message is new.
 func TestInterleavedSessions(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := anySeed(t)
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	h := newHouse(t)
-	clients := []*believer{h.believer("a"), h.believer("b")}
-	away := &traveller{peer: h.dial(), known: map[uint32][]string{}}
+	first := newRecents()
+	clients := []*believer{h.believer("a", false, first), h.believer("b", true, first)}
+	away := &traveller{peer: h.dial(), known: map[uint32]belief{}, recents: first}
 	_ = away.SetDeadline(time.Now().Add(2 * time.Minute))
 	h.say(away.peer, "a LOGIN tess secret-1", "a OK")
 	h.say(away.peer, "a ENABLE QRESYNC", "a OK")
@@ -327,7 +351,11 @@ func TestInterleavedSessions(t *testing.T) {
 	}
 	for range steps {
 		b := clients[rnd.IntN(2)]
-		b.step(rnd)
+		if b.condstore && rnd.IntN(4) == 0 {
+			b.storeUnchanged(h, rnd)
+		} else {
+			b.step(rnd)
+		}
 		if rnd.IntN(4) == 0 {
 			b.check(h)
 		}
@@ -342,17 +370,22 @@ func TestInterleavedSessions(t *testing.T) {
 	for _, b := range clients {
 		b.check(h)
 	}
+	for _, m := range h.truth() {
+		if first.by[m.uid] == "" {
+			t.Errorf("nobody was told that UID %d is new", m.uid)
+		}
+	}
 }
 
 // TestConcurrentSessions does the same at the same time: in the end all believe
 // the truth.
 func TestConcurrentSessions(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := anySeed(t)
 	h := newHouse(t)
+	first := newRecents()
 	var clients []*believer
 	for i := range 4 {
-		clients = append(clients, h.believer(string(rune('a'+i))))
+		clients = append(clients, h.believer(string(rune('a'+i)), i%2 == 1, first))
 	}
 	var wg sync.WaitGroup
 	for i, b := range clients {

@@ -84,6 +84,16 @@ func TestClassOfReply(t *testing.T) {
 		{450, "4.1.1", "4.1.1 user unknown", Soft},
 		{451, "4.7.1", "4.7.1 Greylisting in action", Soft},
 		{554, "5.7.1", "5.7.1 Service unavailable; Client host blocked using a list", Blocked},
+		{550, "", "sender's domain has no MX record", Blocked},
+		{550, "", "DNS lookup of your HELO name: host not found", Blocked},
+		{554, "", "Transaction failed: your server could not be found in DNS", Blocked},
+		{550, "", "Unknown error, please contact postmaster", Unclear},
+		{550, "5.7.1", "5.7.1 SPF: no MX record and no SPF for x.example", Blocked},
+		{550, "5.7.1", "5.7.1 domain name doesn't exist. Your IP was not found in our allow list", Blocked},
+		{550, "5.1.0", "5.1.0 sender x rejected. AUP", Blocked},
+		{550, "", "mail from your domain does not exist", Blocked},
+		{550, "5.1.0", "5.1.0 Address rejected", Unclear},
+		{550, "5.7.1", "5.7.1 <x>: Recipient address rejected: User unknown", Hard},
 		{550, "5.1.8", "5.1.8 Sender address rejected: Domain not found", Blocked},
 	} {
 		if got := ClassOfReply(c.code, c.status, c.text); got != c.want {

@@ -2,6 +2,7 @@ package automatic
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -42,7 +43,7 @@ var phrases = []struct {
 }{
 	{Relieved, []string{`"notificationtype":"delivery"`}},
 	{Blocked, []string{ // who sent, or from where
-		"user complaints", "reputation", "sender address", "sender domain", "domain of sender", "sender rejected", "sender was rejected", "sender verify", "valid sender", "invalid sender", "unroutable sender", "unauthenticated sender", "sender denied", "purported responsible",
+		"user complaints", "reputation", "sender address", "sender's domain", "sender domain", "helo name", "ehlo name", "your server", "your domain", "your ip", "your host", "mail from your", "no spf", "spf:", "allow list", "domain of sender", "sender rejected", "sender was rejected", "rejected. aup", "sender verify", "valid sender", "invalid sender", "unroutable sender", "unauthenticated sender", "sender denied", "purported responsible",
 		"from: domain is invalid", "valid from:", "my name was rejected", "client host", "client ip", "helo command rejected", "invalid helo", "bad helo", "ptr record", "dns ptr", "reverse dns", "rdns", "reverse lookup", "reverse mapping", "unverifyable", "no ptr", "spf record", "spf check",
 		"relay access denied", "relaying denied", "no relaying", "relaying not allowed", "relay not permitted", "not permitted to relay", "unable to relay", "to relay mail", "insecure mail relay", "open relay", "relay quota", "authentication information", "authentication checks",
 		"redundant", "email-bounces.", "groups.google.com/support", "permission to post", "not a member of", "recipient preferences", "rejected by destination",
@@ -74,7 +75,7 @@ var phrases = []struct {
 		"greylist", "graylist", "grey-list", "postgrey", "name service error", "dns error", "local configuration error", "file system full", "pipe to",
 	}},
 	{Hard, []string{
-		"recipient rejected", "recipient address rejected", "recipients was rejected", "does not exist", "doesn't exist", "does not have", "doesn't have", "not a valid", "not found", "address rejected", "may not exist", "no valid recipients", "unknown",
+		"recipient rejected", "recipient address rejected", "recipients was rejected", "does not exist", "doesn't exist", "does not have", "doesn't have", "not a valid", "not found", "address rejected", "may not exist", "no valid recipients", "unknown e-mail", "unknown email",
 	}},
 }
 
@@ -132,16 +133,38 @@ func classify(status, words string) Class {
 
 // ClassOfReply says what a server's refusal of a recipient or of a message means
 // (RFC 5321 section 4.2): code is the reply's, status its enhanced one (RFC 2034)
-// or empty, text its text. It is Unclear where nothing but the code says so.
+// or empty, text its text. It is Hard only where the status is one of a
+// recipient's, or says nothing and the words are said of recipients alone: many
+// servers refuse us at RCPT for what our own DNS lacks, in the same words. It is
+// Unclear where nothing but the code says so.
 func ClassOfReply(code int, status, text string) Class {
-	if status == "" {
-		status = strconv.Itoa(code/100) + ".0.0"
+	class := status
+	if class == "" {
+		class = strconv.Itoa(code/100) + ".0.0"
 	}
-	c := classify(status, text)
-	if code/100 == 4 && c != Full {
+	c := classify(class, text)
+	switch {
+	case code/100 == 4 && c != Full:
 		return Soft
+	case c != Hard:
+		return c
+	case slices.Contains(ofRecipients, status):
+		return Hard
+	case (class == "5.0.0" || strings.HasPrefix(class, "5.7.") || class == "5.4.1") && contains(normalise(text), saidOfRecipients):
+		return Hard
 	}
-	return c
+	return Unclear
+}
+
+// ofRecipients are the codes of a recipient's address (RFC 3463 sections 3.2 and
+// 3.3, RFC 7505): no such mailbox or system, moved, null MX, disabled.
+var ofRecipients = []string{"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"}
+
+// saidOfRecipients are said of nobody else.
+var saidOfRecipients = []string{
+	"user unknown", "unknown user", "no such user", "no such recipient", "no such mailbox", "user does not exist", "user doesn't exist", "recipient not found", "recipient does not exist", "mailbox does not exist", "mailbox not found",
+	"account that you tried to reach", "unknown recipient", "recipient unknown", "unknown local part", "addressee unknown", "mailbox unavailable", "mailbox disabled", "account disabled", "account is disabled", "disabled recipient", "user not found",
+	"recipient address rejected: access denied",
 }
 
 // classOfCode is what a status code says without words.

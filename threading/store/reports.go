@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/stagedoor/stagedoor/threading"
 )
@@ -85,12 +87,12 @@ func (s *Store) Report(ctx context.Context, id threading.ID) (threading.Report, 
 }
 
 // Evidence lists the items of the report's thread that its reporter has, or had
-// when it was made, the oldest first, at most limit. They are kept while it is
-// open.
+// when it was made, the oldest first, at most limit: of a long thread the
+// reported one with those before it. They are kept while it is open.
 func (s *Store) Evidence(ctx context.Context, r threading.Report, limit int) ([]threading.Item, error) {
 	var list []threading.Item
-	err := s.rows(ctx, "SELECT id, thread_id, message_id, header, body_id, body_size FROM items WHERE member_id = ? AND thread_id = ? ORDER BY id LIMIT ?",
-		[]any{r.ReporterID, r.ThreadID, limit}, func(row scanner) error {
+	err := s.rows(ctx, "SELECT id, thread_id, message_id, header, body_id, body_size FROM items WHERE member_id = ? AND thread_id = ? ORDER BY id > ?, ABS(id - ?) LIMIT ?",
+		[]any{r.ReporterID, r.ThreadID, r.ID, r.ID, limit}, func(row scanner) error {
 			it := threading.Item{MemberID: r.ReporterID}
 			err := row.Scan(&it.ID, &it.ThreadID, &it.MessageID, &it.Header, &it.BodyID, &it.BodySize)
 			list = append(list, it)
@@ -99,6 +101,7 @@ func (s *Store) Evidence(ctx context.Context, r threading.Report, limit int) ([]
 	if err != nil {
 		return nil, fmt.Errorf("read the evidence: %w", err)
 	}
+	slices.SortFunc(list, func(a, b threading.Item) int { return cmp.Compare(a.ID, b.ID) })
 	return list, nil
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -142,6 +143,32 @@ func TestEvidenceIsKept(t *testing.T) {
 	_, err = x.AddReport(x.ctx, threading.Report{ReporterID: sam.ID, OtherID: tess.ID, ThreadID: thread})
 	if !errors.Is(err, ErrNothingToReport) {
 		t.Errorf("of somebody who wrote nothing: %v", err)
+	}
+}
+
+// Of a long thread the reported message is shown with what led to it, and with
+// what came after as far as there is room.
+func TestEvidenceOfALongThread(t *testing.T) {
+	x := newFixture(t)
+	tess, sam := x.member("tess"), x.member("sam")
+	thread := x.file(x.start(sam, tess, "0"))[0].ThreadID
+	for i := 1; i < 6; i++ {
+		x.file(x.reply(thread, sam, tess, strconv.Itoa(i)))
+	}
+	r, err := x.AddReport(x.ctx, threading.Report{ReporterID: tess.ID, OtherID: sam.ID, ThreadID: thread, Via: threading.ReportPage})
+	x.do(err)
+	x.file(x.reply(thread, sam, tess, "6"))
+	x.file(x.reply(thread, sam, tess, "7"))
+	for limit, want := range map[int]string{1: "5", 3: "345", 7: "0123456", 100: "01234567"} {
+		items, err := x.Evidence(x.ctx, r, limit)
+		x.do(err)
+		var got string
+		for _, it := range items {
+			got += string(x.readBody(it.BodyID, 0, -1))
+		}
+		if got != want {
+			t.Errorf("at most %d: %s, want %s", limit, got, want)
+		}
 	}
 }
 

@@ -198,14 +198,24 @@ func (s *Store) RetryWebhookEvent(ctx context.Context, e threading.WebhookEvent,
 	})
 }
 
-// ReviveWebhookEvents makes events that were given up due again: one, or all of
-// a webhook's (zero). It says how many.
+// ReviveWebhookEvents has events that were given up told again: one, or all of
+// a webhook's (zero). They are in their places in their lanes again, of which
+// only the first is due. It says how many.
 func (s *Store) ReviveWebhookEvents(ctx context.Context, webhook, event threading.ID) (int, error) {
 	var n int64
 	now := millis(s.o.Now())
 	err := s.c.commit(ctx, func(t *tx) (err error) {
 		t.emitted = true
-		n, err = t.exec("UPDATE webhook_events SET due_at = ?, created_at = ?, dead_at = 0, attempts = 0 WHERE webhook_id = ? AND dead_at > 0 AND ? IN (0, id)", now, now, webhook, event)
+		if n, err = t.exec("UPDATE webhook_events SET due_at = 0, created_at = ?, dead_at = 0, attempts = 0 WHERE webhook_id = ? AND dead_at > 0 AND ? IN (0, id)", now, webhook, event); err != nil {
+			return err
+		}
+		// What is leased is on its way: the lane waits for it.
+		const first = "(SELECT MIN(f.id) FROM webhook_events f WHERE f.webhook_id = e.webhook_id AND f.lane = e.lane AND f.dead_at = 0)"
+		if _, err = t.exec("UPDATE webhook_events AS e SET due_at = 0 WHERE webhook_id = ? AND dead_at = 0 AND due_at > 0 AND lease = 0 AND id <> "+first, webhook); err != nil {
+			return err
+		}
+		_, err = t.exec(`UPDATE webhook_events AS e SET due_at = ? WHERE webhook_id = ? AND dead_at = 0 AND due_at = 0 AND id = `+first+`
+			AND NOT EXISTS (SELECT 1 FROM webhook_events l WHERE l.webhook_id = e.webhook_id AND l.lane = e.lane AND l.lease <> 0)`, now, webhook)
 		return err
 	})
 	return int(n), err

@@ -113,6 +113,48 @@ func TestEventsOfAThreadAreInOrder(t *testing.T) {
 	}
 }
 
+// What was given up is told again in its order, before what came after it, and
+// after what is on its way.
+func TestRevivedEventsAreInOrder(t *testing.T) {
+	h := newHooked(t)
+	var want []threading.ID
+	write := func(text string) {
+		want = append(want, h.file(h.reply(h.thread, h.sam, h.tess, text))[0].MessageID)
+	}
+	next := func(i int) threading.WebhookEvent {
+		t.Helper()
+		list := h.lease(h.Store)
+		if len(list) != 1 || list[0].RefID != want[i] {
+			t.Fatalf("instead of %d alone: %+v", i, list)
+		}
+		return list[0]
+	}
+	revive := func(n int) {
+		t.Helper()
+		if got, err := h.ReviveWebhookEvents(h.ctx, h.hook.ID, 0); err != nil || got != n {
+			t.Fatal(got, err)
+		}
+	}
+	write("one")
+	write("two")
+	write("three")
+	for i := range 2 {
+		h.must(h.WebhookEventDead(h.ctx, next(i), "answered 500"))
+	}
+	h.must(h.RetryWebhookEvent(h.ctx, next(2), h.clock.Now().Add(time.Second), "answered 500"))
+	h.clock.advance(time.Minute)
+	revive(2)
+	h.must(h.WebhookEventDead(h.ctx, next(0), "answered 500"))
+	on := next(1)
+	revive(1)
+	if list := h.lease(h.Store); len(list) != 0 {
+		t.Errorf("two of a thread are on their way: %+v", list)
+	}
+	h.must(h.WebhookEventDone(h.ctx, on))
+	h.must(h.WebhookEventDone(h.ctx, next(0)))
+	h.must(h.WebhookEventDone(h.ctx, next(2)))
+}
+
 // Who dies with a lease loses it, and what they say after that is not heard.
 func TestWebhookLease(t *testing.T) {
 	h := newHooked(t)

@@ -64,9 +64,13 @@ func (p *Pipeline) fileAll(ctx context.Context, pl *plan, h *head, msg *spool.Me
 		filings = append(filings, f)
 	}
 	filed, err := p.o.Store.File(ctx, filings...)
-	if errors.Is(err, store.ErrSameText) {
+	switch {
+	case errors.Is(err, store.ErrSameText):
 		return nil, errSameText
-	} else if err = paceRefusal(err); err != nil {
+	case errors.Is(err, store.ErrSameTextByMany):
+		return nil, errSameTextByMany
+	}
+	if err = paceRefusal(err); err != nil {
 		return nil, fmt.Errorf("file the message: %w", err)
 	}
 	for _, f := range filed {

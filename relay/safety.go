@@ -70,10 +70,10 @@ func (p *Pipeline) SetBlocked(ctx context.Context, a *Acquaintance, blocked bool
 // conversation, with what the reporter says about it. The other is not told.
 // store.ErrNothingToReport.
 func (p *Pipeline) Report(ctx context.Context, a *Acquaintance, via threading.ReportVia, reason string) error {
-	r, err := p.o.Store.AddReport(ctx, threading.Report{
+	r, news, err := p.o.Store.AddReport(ctx, threading.Report{
 		ReporterID: a.Viewer.ID, OtherID: a.Other.ID, ThreadID: a.Thread.ID, Via: via, Reason: cut(reason, threading.MaxReason),
 	})
-	if err == nil {
+	if err == nil && news {
 		p.o.Logger.Warn("a message was reported", "report", r.ID, "reporter", a.Viewer.Handle, "of", a.Other.Handle, "via", via)
 	}
 	return err

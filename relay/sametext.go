@@ -21,7 +21,10 @@ type SameText struct {
 // the same by chance.
 const minText = 12
 
-var errSameText = refuse(550, 5, 7, 1, "The same text has been sent to too many members within a week, so your message was not delivered. Please write to them one by one, about what each of them can do.")
+var (
+	errSameText       = refuse(550, 5, 7, 1, "The same text has been sent to too many members within a week, so your message was not delivered. Please write to them one by one, about what each of them can do.")
+	errSameTextByMany = refuse(550, 5, 7, 1, "Too many members have sent the same text within a week, so your message was not delivered. Please write it in your own words.")
+)
 
 // sameText is a first message's text as it is counted.
 func (p *Pipeline) sameText(l *letter, msg *spool.Message) (threading.Text, error) {

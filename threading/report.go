@@ -30,7 +30,7 @@ const MaxReason = 2000
 // Report is a message that a member reported to the operator.
 type Report struct {
 	ID         ID // the reporter's item
-	ReporterID ID
+	ReporterID ID // whose item it is
 	OtherID    ID // who wrote it
 	ThreadID   ID
 	Via        ReportVia
@@ -39,4 +39,12 @@ type Report struct {
 	Resolution string
 	CreatedAt  time.Time
 	ResolvedAt time.Time // zero: not yet
+}
+
+// By is who reported it; zero: nobody did.
+func (r Report) By() ID {
+	if r.Via == ReportText {
+		return 0
+	}
+	return r.ReporterID
 }

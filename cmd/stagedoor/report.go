@@ -50,7 +50,7 @@ func (o *open) reportJSON(ctx context.Context, r threading.Report, h *handles) (
 		Status: string(r.Status), Resolution: r.Resolution, CreatedAt: orNull(r.CreatedAt), ResolvedAt: orNull(r.ResolvedAt),
 	}
 	var err error
-	if x.Reporter, err = h.of(ctx, r.ReporterID); err == nil {
+	if x.Reporter, err = h.of(ctx, r.By()); err == nil {
 		x.Other, err = h.of(ctx, r.OtherID)
 	}
 	return x, err

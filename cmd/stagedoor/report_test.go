@@ -49,7 +49,7 @@ func TestReports(t *testing.T) {
 	if err1 != nil || err2 != nil || err3 != nil || len(threads) != 1 {
 		t.Fatal(err1, err2, err3, len(threads))
 	}
-	if _, err := o.AddReport(ctx, threading.Report{ReporterID: tess.ID, OtherID: sam.ID, ThreadID: threads[0].Thread.ID, Via: threading.ReportPage, Reason: "wants money"}); err != nil {
+	if _, _, err := o.AddReport(ctx, threading.Report{ReporterID: tess.ID, OtherID: sam.ID, ThreadID: threads[0].Thread.ID, Via: threading.ReportPage, Reason: "wants money"}); err != nil {
 		t.Fatal(err)
 	}
 

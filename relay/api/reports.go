@@ -13,8 +13,8 @@ import (
 // reportView is a report as the API shows one.
 type reportView struct {
 	ID         string        `json:"id"`
-	Reporter   *string       `json:"reporter"`
-	Other      *string       `json:"other"` // who wrote it
+	Reporter   *string       `json:"reporter"` // null: a former member, or nobody
+	Other      *string       `json:"other"`    // who wrote it
 	Thread     string        `json:"thread"`
 	Via        string        `json:"via"`
 	Reason     string        `json:"reason"`
@@ -41,7 +41,7 @@ func (s *Server) reportView(c *call, r threading.Report, h *handles) (reportView
 		Status: string(r.Status), Resolution: r.Resolution, CreatedAt: r.CreatedAt.UTC(), ResolvedAt: orNull(r.ResolvedAt),
 	}
 	var err error
-	if v.Reporter, err = h.of(c, r.ReporterID); err == nil {
+	if v.Reporter, err = h.of(c, r.By()); err == nil {
 		v.Other, err = h.of(c, r.OtherID)
 	}
 	return v, err

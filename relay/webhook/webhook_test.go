@@ -217,7 +217,7 @@ func TestPayloads(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.await(3)
-	if _, err := p.Store.AddReport(ctx, threading.Report{ReporterID: tess.ID, OtherID: form.To.ID, ThreadID: first.ThreadID, Via: threading.ReportPage, Reason: "secret words"}); err != nil {
+	if _, _, err := p.Store.AddReport(ctx, threading.Report{ReporterID: tess.ID, OtherID: form.To.ID, ThreadID: first.ThreadID, Via: threading.ReportPage, Reason: "secret words"}); err != nil {
 		t.Fatal(err)
 	}
 	p.await(4)

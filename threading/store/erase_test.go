@@ -87,7 +87,7 @@ func TestEvidenceOutlivesItsReporter(t *testing.T) {
 	x := newFixture(t)
 	tess, sam := x.member("tess"), x.member("sam")
 	thread := x.file(x.start(sam, tess, "pay me first"))[0].ThreadID
-	r, err := x.AddReport(x.ctx, threading.Report{ReporterID: tess.ID, OtherID: sam.ID, ThreadID: thread, Via: threading.ReportPage})
+	r, _, err := x.AddReport(x.ctx, threading.Report{ReporterID: tess.ID, OtherID: sam.ID, ThreadID: thread, Via: threading.ReportPage})
 	x.do(err)
 	x.do(x.RemoveMember(x.ctx, tess.ID))
 	items, err := x.Evidence(x.ctx, r, 10)

@@ -28,12 +28,14 @@ func scanReport(r scanner) (threading.Report, error) {
 var ErrNothingToReport = errors.New("there is no message of theirs in this conversation")
 
 // AddReport reports the newest message of r.OtherID that r.ReporterID has in
-// r.ThreadID; Via and Reason are r's. Reporting it again changes the reason.
+// r.ThreadID; Via and Reason are r's. Reporting it again changes them; it is
+// news, as the second result says, only where no member's report is open.
 // ErrNothingToReport.
-func (s *Store) AddReport(ctx context.Context, r threading.Report) (threading.Report, error) {
+func (s *Store) AddReport(ctx context.Context, r threading.Report) (threading.Report, bool, error) {
 	if len(r.Reason) > threading.MaxReason {
-		return r, fmt.Errorf("the reason is longer than %d octets", threading.MaxReason)
+		return r, false, fmt.Errorf("the reason is longer than %d octets", threading.MaxReason)
 	}
+	var news bool
 	r.Status, r.CreatedAt = threading.ReportOpen, s.o.Now()
 	err := s.c.commit(ctx, func(t *tx) error {
 		err := t.row(`SELECT i.id FROM items i JOIN messages m ON m.thread_id = i.thread_id AND m.id = i.message_id
@@ -43,19 +45,24 @@ func (s *Store) AddReport(ctx context.Context, r threading.Report) (threading.Re
 		} else if err != nil {
 			return err
 		}
+		var open bool
+		if err := t.row("SELECT EXISTS (SELECT 1 FROM reports WHERE id = ? AND status = ? AND via <> ?)", []any{r.ID, threading.ReportOpen, threading.ReportText}, &open); err != nil {
+			return err
+		}
+		news = !open
 		_, err = t.exec(`INSERT INTO reports (id, reporter_id, other_id, thread_id, via, reason, status, resolution, created_at, resolved_at) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, 0)
-			ON CONFLICT (id) DO UPDATE SET via = excluded.via, reason = excluded.reason, status = excluded.status`,
+			ON CONFLICT (id) DO UPDATE SET via = excluded.via, reason = excluded.reason, status = excluded.status, resolution = '', resolved_at = 0`,
 			r.ID, r.ReporterID, r.OtherID, r.ThreadID, r.Via, r.Reason, r.Status, millis(r.CreatedAt))
-		if err != nil {
+		if err != nil || !news {
 			return err
 		}
 		return t.emitReport(r, millis(r.CreatedAt))
 	})
-	return r, err
+	return r, news, err
 }
 
 func (t *tx) emitReport(r threading.Report, now int64) error {
-	return t.emit(threading.WebhookEvent{Kind: threading.EventReport, MemberID: r.ReporterID, OtherID: r.OtherID, ThreadID: r.ThreadID, RefID: r.ID, Detail: string(r.Via)}, now)
+	return t.emit(threading.WebhookEvent{Kind: threading.EventReport, MemberID: r.By(), OtherID: r.OtherID, ThreadID: r.ThreadID, RefID: r.ID, Detail: string(r.Via)}, now)
 }
 
 // Reports lists reports with that status (empty: any), the newest first.
@@ -137,7 +144,8 @@ func (t *tx) junk(member, from threading.ID, to threading.Mailbox, first, last u
 
 // junked reports the messages of others that were just put into Junk as the
 // entries from first to last, and mutes their threads: a client's own filter
-// may have moved them, so that nobody is blocked by it.
+// may have moved them, so that nobody is blocked by it. What the relay noticed
+// by itself becomes the member's report, and keeps its reason.
 func (t *tx) junked(member, mailbox threading.ID, first, last uint32, now int64) error {
 	const theirs = ` FROM entries e JOIN items i ON i.member_id = e.member_id AND i.id = e.item_id
 		JOIN messages m ON m.thread_id = i.thread_id AND m.id = i.message_id
@@ -145,9 +153,9 @@ func (t *tx) junked(member, mailbox threading.ID, first, last uint32, now int64)
 	var made []threading.Report
 	err := t.rows(`INSERT INTO reports (id, reporter_id, other_id, thread_id, via, reason, status, resolution, created_at, resolved_at)
 		SELECT i.id, e.member_id, m.writer_id, i.thread_id, ?, '', ?, '', ?, 0`+theirs+`
-		ON CONFLICT (id) DO UPDATE SET status = excluded.status WHERE reports.status = ?
+		ON CONFLICT (id) DO UPDATE SET via = excluded.via, status = excluded.status, resolution = '', resolved_at = 0 WHERE reports.status = ? OR reports.via = ?
 		RETURNING id, reporter_id, other_id, thread_id, via`,
-		[]any{threading.ReportJunk, threading.ReportOpen, now, member, mailbox, first, last, threading.ReportWithdrawn}, func(row scanner) error {
+		[]any{threading.ReportJunk, threading.ReportOpen, now, member, mailbox, first, last, threading.ReportWithdrawn, threading.ReportText}, func(row scanner) error {
 			var r threading.Report
 			err := row.Scan(&r.ID, &r.ReporterID, &r.OtherID, &r.ThreadID, &r.Via)
 			made = append(made, r)
@@ -168,11 +176,12 @@ func (t *tx) junked(member, mailbox threading.ID, first, last uint32, now int64)
 	return nil
 }
 
-// unjunked undoes junked for entries that came out of Junk.
+// unjunked undoes junked for entries that came out of Junk. A reason is the
+// relay's own, and what it noticed stays.
 func (t *tx) unjunked(member, mailbox threading.ID, first, last uint32) error {
 	const these = " FROM entries e WHERE e.member_id = ? AND e.mailbox_id = ? AND e.uid BETWEEN ? AND ?"
-	_, err := t.exec("UPDATE reports SET status = ? WHERE status = ? AND via = ? AND id IN (SELECT e.item_id"+these+")",
-		threading.ReportWithdrawn, threading.ReportOpen, threading.ReportJunk, member, mailbox, first, last)
+	_, err := t.exec("UPDATE reports SET status = CASE reason WHEN '' THEN ? ELSE status END, via = CASE reason WHEN '' THEN via ELSE ? END WHERE status = ? AND via = ? AND id IN (SELECT e.item_id"+these+")",
+		threading.ReportWithdrawn, threading.ReportText, threading.ReportOpen, threading.ReportJunk, member, mailbox, first, last)
 	if err == nil {
 		_, err = t.exec("DELETE FROM mutes WHERE member_id = ? AND thread_id IN (SELECT e.thread_id"+these+")", member, member, mailbox, first, last)
 	}

@@ -116,7 +116,7 @@ func TestEvidenceIsKept(t *testing.T) {
 	x := newFixture(t)
 	tess, sam := x.member("tess"), x.member("sam")
 	thread := x.file(x.start(sam, tess, "pay me first"))[0].ThreadID
-	r, err := x.AddReport(x.ctx, threading.Report{ReporterID: tess.ID, OtherID: sam.ID, ThreadID: thread, Via: threading.ReportPage, Reason: "wants money"})
+	r, _, err := x.AddReport(x.ctx, threading.Report{ReporterID: tess.ID, OtherID: sam.ID, ThreadID: thread, Via: threading.ReportPage, Reason: "wants money"})
 	x.do(err)
 	q, err := x.Queue(x.ctx, 10)
 	x.do(err)
@@ -140,10 +140,36 @@ func TestEvidenceIsKept(t *testing.T) {
 	if items, err := x.Evidence(x.ctx, r, 10); err != nil || len(items) != 0 {
 		t.Errorf("after it is resolved: %v, %v", items, err)
 	}
-	_, err = x.AddReport(x.ctx, threading.Report{ReporterID: sam.ID, OtherID: tess.ID, ThreadID: thread})
+	_, _, err = x.AddReport(x.ctx, threading.Report{ReporterID: sam.ID, OtherID: tess.ID, ThreadID: thread})
 	if !errors.Is(err, ErrNothingToReport) {
 		t.Errorf("of somebody who wrote nothing: %v", err)
 	}
+}
+
+// A report is news once, and again when it was resolved: then it is as open as
+// the first time.
+func TestReportedAgain(t *testing.T) {
+	h := newHooked(t)
+	report := func(reason string, news bool, events int) {
+		t.Helper()
+		r, made, err := h.AddReport(h.ctx, threading.Report{ReporterID: h.tess.ID, OtherID: h.sam.ID, ThreadID: h.thread, Via: threading.ReportPage, Reason: reason})
+		if err != nil || made != news {
+			t.Fatalf("news: %v, %v", made, err)
+		}
+		if list, err := h.WebhookEvents(h.ctx, h.hook.ID, false, 0, 10); err != nil || len(list) != events {
+			t.Errorf("%d events, %v", len(list), err)
+		}
+		r, err = h.Report(h.ctx, r.ID)
+		if err != nil || r.Reason != reason || r.Status != threading.ReportOpen || r.Resolution != "" || !r.ResolvedAt.IsZero() {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+	report("wants money", true, 1)
+	report("wants more money", false, 1)
+	list, err := h.Reports(h.ctx, threading.ReportOpen, 10)
+	h.do(err)
+	h.do(h.ResolveReport(h.ctx, list[0].ID, "talked to"))
+	report("still wants money", true, 2)
 }
 
 // Of a long thread the reported message is shown with what led to it, and with
@@ -155,7 +181,7 @@ func TestEvidenceOfALongThread(t *testing.T) {
 	for i := 1; i < 6; i++ {
 		x.file(x.reply(thread, sam, tess, strconv.Itoa(i)))
 	}
-	r, err := x.AddReport(x.ctx, threading.Report{ReporterID: tess.ID, OtherID: sam.ID, ThreadID: thread, Via: threading.ReportPage})
+	r, _, err := x.AddReport(x.ctx, threading.Report{ReporterID: tess.ID, OtherID: sam.ID, ThreadID: thread, Via: threading.ReportPage})
 	x.do(err)
 	x.file(x.reply(thread, sam, tess, "6"))
 	x.file(x.reply(thread, sam, tess, "7"))

@@ -8,8 +8,12 @@ import (
 	"github.com/stagedoor/stagedoor/threading"
 )
 
-// ErrSameText refuses a text that was sent too often.
-var ErrSameText = errors.New("the same text was sent to as many members as are allowed")
+// ErrSameText refuses a text that was sent too often, ErrSameTextByMany one that
+// too many send.
+var (
+	ErrSameText       = errors.New("the same text was sent to as many members as are allowed")
+	ErrSameTextByMany = errors.New("the same text was sent by as many members as are allowed")
+)
 
 const textDay = 24 * time.Hour
 
@@ -17,7 +21,7 @@ func dayOf(t time.Time) int64 { return t.UnixMilli() / textDay.Milliseconds() }
 
 // keepText counts the text of a first message. What is too often is reported,
 // once for each writer while it lasts, with the conversation in which it was
-// noticed, or ErrSameText.
+// noticed, or ErrSameText or ErrSameTextByMany.
 func (t *tx) keepText(f *filingRow) error {
 	x := f.Text
 	if x.Hash == nil || f.NewThread == nil {
@@ -33,8 +37,11 @@ func (t *tx) keepText(f *filingRow) error {
 		writers++
 	}
 	byOne, byMany := x.Recipients > 0 && sent+more > x.Recipients, x.Writers > 0 && writers > x.Writers
-	if x.Refuse && (byOne || byMany) {
+	switch {
+	case x.Refuse && byOne:
 		return ErrSameText
+	case x.Refuse && byMany:
+		return ErrSameTextByMany
 	}
 	if _, err := t.exec("INSERT INTO texts (hash, writer_id, day, n) VALUES (?, ?, ?, ?) ON CONFLICT (hash, writer_id, day) DO UPDATE SET n = n + excluded.n",
 		x.Hash, f.Message.WriterID, dayOf(now), more); err != nil {
@@ -49,18 +56,38 @@ func (t *tx) keepText(f *filingRow) error {
 	return nil
 }
 
-// reportText reports the copy of the first who gets it.
+// reportText reports the copy of the first who got it; where nobody did, since
+// they all have blocked the writer, the writer's own.
 func (t *tx) reportText(f *filingRow, reason string) error {
+	var r threading.Report
 	for i, c := range f.Copies {
-		if c.MemberID == f.Message.WriterID {
+		own := c.MemberID == f.Message.WriterID
+		if own && r.ID != 0 {
 			continue
 		}
-		_, err := t.exec("INSERT INTO reports (id, reporter_id, other_id, thread_id, via, reason, status, resolution, created_at, resolved_at) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, 0)",
-			f.items[i], c.MemberID, f.Message.WriterID, f.NewThread.Thread.ID, threading.ReportText, reason, threading.ReportOpen, millis(f.Message.FiledAt))
-		if err != nil {
-			return fmt.Errorf("report the text: %w", err)
+		var got bool
+		if err := t.row("SELECT EXISTS (SELECT 1 FROM items WHERE member_id = ? AND id = ?)", []any{c.MemberID, f.items[i]}, &got); err != nil {
+			return fmt.Errorf("look who got the text: %w", err)
 		}
-		return nil
+		if !got {
+			continue
+		}
+		r.ID, r.ReporterID = f.items[i], c.MemberID
+		if !own {
+			break
+		}
+	}
+	if r.ID == 0 {
+		return nil // the writer was removed meanwhile
+	}
+	r.OtherID, r.ThreadID, r.Via = f.Message.WriterID, f.NewThread.Thread.ID, threading.ReportText
+	_, err := t.exec("INSERT INTO reports (id, reporter_id, other_id, thread_id, via, reason, status, resolution, created_at, resolved_at) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, 0)",
+		r.ID, r.ReporterID, r.OtherID, r.ThreadID, r.Via, reason, threading.ReportOpen, millis(f.Message.FiledAt))
+	if err == nil {
+		err = t.emitReport(r, millis(f.Message.FiledAt))
+	}
+	if err != nil {
+		return fmt.Errorf("report the text: %w", err)
 	}
 	return nil
 }

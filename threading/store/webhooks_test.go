@@ -185,7 +185,7 @@ func TestWhatIsAnEvent(t *testing.T) {
 	h.must(h.Unblock(h.ctx, h.tess.ID, h.sam.ID))
 	h.must(h.SetThreadAlerts(h.ctx, h.tess.ID, h.thread, threading.AlertsNever))
 	h.file(h.reply(h.thread, h.sam, h.tess, "muted"))
-	_, err := h.AddReport(h.ctx, threading.Report{ReporterID: h.tess.ID, OtherID: h.sam.ID, ThreadID: h.thread, Via: threading.ReportPage})
+	_, _, err := h.AddReport(h.ctx, threading.Report{ReporterID: h.tess.ID, OtherID: h.sam.ID, ThreadID: h.thread, Via: threading.ReportPage})
 	h.must(err)
 	list, err := h.Addresses(h.ctx, h.tess.ID)
 	h.must(err)

@@ -38,6 +38,7 @@ type DigestThread struct {
 	Alias    string // address that answers it
 	Reply    string // mailto: link that does
 	others   []threading.Member
+	whole    bool // Subject is the conversation's own
 }
 
 // digestView is what a digest's templates see.
@@ -53,8 +54,9 @@ type digestView struct {
 }
 
 // digestOf makes a member's digest of what came from since until before until.
-// ok is false if there is nothing to tell.
-func (r *Renderer) digestOf(ctx context.Context, m threading.Member, since, until time.Time) (n relay.Notice, ok bool, err error) {
+// ok is false if there is nothing to tell. A bare one says how many
+// conversations have something new, and nothing else of them.
+func (r *Renderer) digestOf(ctx context.Context, m threading.Member, since, until time.Time, bare bool) (n relay.Notice, ok bool, err error) {
 	unread, total, err := r.o.Store.UnreadThreads(ctx, m.ID, since, until, maxDigest)
 	if err != nil || len(unread) == 0 {
 		return n, false, err
@@ -79,10 +81,13 @@ func (r *Renderer) digestOf(ctx context.Context, m threading.Member, since, unti
 	d.Count = len(d.Threads) + d.More
 	first := d.Threads[0]
 	d.Preview = shorten(first.With+": "+first.Excerpt, maxPreview)
+	if bare {
+		d.Threads, d.More, d.Preview = nil, 0, ""
+	}
 	n.To, n.From, n.Excerpts, n.Fields = m, c.local(), true, r.digestFields(c)
 	d.Title = d.says.Say("digest.title", "n", d.Count)
 	n.Subject = d.Title
-	if d.Count == 1 {
+	if d.Count == 1 && first.whole && !bare {
 		// A reply takes its subject from here, and the other reads that.
 		d.Single, d.Title, n.Subject, n.ReplyTo = true, d.says.Say("digest.title_one", "name", first.With), first.Subject, first.Alias
 	}
@@ -112,35 +117,36 @@ func (r *Renderer) digestThread(ctx context.Context, m threading.Member, u store
 			names, t.others = append(names, p.DisplayName()), append(t.others, p)
 		}
 	}
-	t.With, t.About, t.Subject = strings.Join(names, ", "), v.Production.Title, v.Thread.Subject
+	t.With, _ = typed(strings.Join(names, ", "))
+	t.About = v.Production.Title
 	if v.Role.ID != 0 {
 		t.About = says.Say("about", "role", v.Role.Title, "production", v.Production.Title)
 	}
+	t.About, _ = typed(t.About)
+	t.Subject, t.whole = typed(v.Thread.Subject)
 	if t.With == "" {
 		t.With = m.DisplayName()
 		if v.Thread.StartedBy == threading.Platform {
 			t.With = r.o.Brand
 		}
 	}
-	from, _ := mimetree.Field(item.Header, "From")
-	if a, err := mail.ParseAddress(strings.TrimSpace(from)); err == nil {
-		t.Alias = a.Address
-		// RFC 6068 section 2: percent-encoded, spaces too.
-		t.Reply = "mailto:" + a.Address + "?subject=" + url.PathEscape("Re: "+t.Subject)
-	}
 	protected, err := r.o.Store.RequiresTLS(ctx, u.ThreadID)
 	if err != nil {
 		return t, err
 	}
 	if protected { // a digest goes to servers that prove nothing
-		t.Subject, t.Excerpt = says.Say("digest.protected_subject"), says.Say("digest.protected")
-		if t.Alias != "" {
-			t.Reply = "mailto:" + t.Alias
-		}
-		return t, nil
+		t.Subject, t.Excerpt, t.whole = says.Say("digest.protected_subject"), says.Say("digest.protected"), false
+	} else if t.Excerpt, err = r.excerpt(ctx, item); err != nil {
+		return t, err
 	}
-	t.Excerpt, err = r.excerpt(ctx, item)
-	return t, err
+	from, _ := mimetree.Field(item.Header, "From")
+	if a, err := mail.ParseAddress(strings.TrimSpace(from)); err == nil {
+		t.Alias, t.Reply = a.Address, "mailto:"+a.Address
+		if t.whole { // RFC 6068 section 2: percent-encoded, spaces too
+			t.Reply += "?subject=" + url.PathEscape("Re: "+t.Subject)
+		}
+	}
+	return t, nil
 }
 
 // excerpt is the beginning of what an item's writer wrote.
@@ -158,7 +164,8 @@ func (r *Renderer) excerpt(ctx context.Context, item threading.Item) (string, er
 	if err != nil {
 		return "", fmt.Errorf("read a message for the digest: %w", err)
 	}
-	return shorten(strings.Join(strings.Fields(text), " "), maxExcerpt), nil
+	text, _ = typed(text)
+	return shorten(text, maxExcerpt), nil
 }
 
 // shorten cuts s at a word, to at most n octets.

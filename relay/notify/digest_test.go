@@ -2,8 +2,10 @@ package notify
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -202,6 +204,133 @@ func TestDigestOfProtectedMessages(t *testing.T) {
 		if strings.Contains(got[0]+text+html, secret) {
 			t.Errorf("the digest holds %q:\n%s", secret, text)
 		}
+	}
+	// Alone in a digest it is not what a reply answers: that would go out under
+	// the subject of the digest.
+	if err := n.Pipeline.Submit(n.ctx, sam, []relay.Target{target}, spool.FromBytes([]byte(strings.Replace(raw, "<1@", "<2@", 1))), true); err != nil {
+		t.Fatal(err)
+	}
+	got = n.digests(24 * time.Hour)
+	if len(got) != 2 || headerOf(got[1], "Subject") != "One conversation has new messages" || headerOf(got[1], "Reply-To") != "" {
+		t.Errorf("%d digests; the last:\n%s", len(got), got[len(got)-1])
+	}
+}
+
+// What members type stops no digest, and what is left out of it does not tell
+// whose address it was: Tess hears the same of right and wrong guesses, of the
+// writer's own address and of a third member's.
+func TestDigestOfTypedAddresses(t *testing.T) {
+	for name, c := range map[string]struct {
+		subject, text, wantSubject, wantText string
+		rewritten                            bool // the message itself lost an address of its writer's
+	}{
+		"in the text":      {"Hello", "Write me at %s or call.", "Hello", "Write me at […] or call.", false},
+		"at the beginning": {"Hello", "From: %s", "Hello", "From: […]", true},
+		"in the subject":   {"Write to %s now", "Please.", "Write to […] now", "Please.", true},
+		"as a quotation":   {"Hello", "-----Original Message-----\n\n%s\n", "Hello", "", true},
+	} {
+		shown := map[string]string{}
+		for _, guess := range []string{"sam.real@agency.example", "agency.example", "otto@actor.example", "otta@actor.example"} {
+			if own := strings.HasSuffix(guess, "agency.example"); own && c.rewritten {
+				continue
+			}
+			n := newNewsroom(t)
+			n.write("otto", "tess", "Rehearsal", "I have a question.")
+			n.write("sam", "tess", strings.Replace(c.subject, "%s", guess, 1), strings.Replace(c.text, "%s", guess, 1))
+			got := n.digests(70 * time.Minute)
+			if len(got) != 1 {
+				t.Fatalf("%s, %s: %d digests", name, guess, len(got))
+			}
+			text := shownIn(t, got[0], "text/plain")
+			shown[before(text, "To answer")] = guess
+			for _, want := range []string{"\n" + c.wantSubject + "\n", c.wantText, "I have a question."} {
+				if !strings.Contains(text, want) {
+					t.Errorf("%s, %s: the text lacks %q:\n%s", name, guess, want, text)
+				}
+			}
+			if html := shownIn(t, got[0], "text/html"); strings.Contains(got[0]+text+html, guess) {
+				t.Errorf("%s: the digest holds %s", name, guess)
+			}
+		}
+		if len(shown) != 1 {
+			t.Errorf("%s: guesses tell each other apart: %q", name, shown)
+		}
+	}
+}
+
+func before(s, sep string) string {
+	s, _, _ = strings.Cut(s, sep)
+	return s
+}
+
+// Words that may hold an address, in any way the gate reads it, are left out.
+func TestTyped(t *testing.T) {
+	for in, want := range map[string]string{
+		"at 3.30 on 10.12.2026, z.B. the first scene. All  of it!": "at 3.30 on 10.12.2026, z.B. the first scene. All of it!",
+		"100% & more; 2 < 3, a=b":                                  "100% & more; 2 < 3, a=b",
+		"responsibilities":                                         "responsibilities",
+		"<sam@agency.example>, or so":                              "[…] or so",
+		"sam @ agency":                                             "sam […] agency",
+		"https://agency.example/x now":                             "[…] now",
+		"sam＠agency．example":                                       "[…]",
+		"agency.\u200bexample":                                     "[…]",
+		"agency&#46;example":                                       "[…]",
+		"agency%2eexample agency=2Eexample":                        "[…] […]",
+		"agency<b>.</b>example":                                    "[…]",
+		"sam at agency dot example, or else":                       "[…]",
+		"sam (at) agency(dot)example":                              "[…]",
+		"c2FtQGFnZW5jeS5leGFtcGxl":                                 "[…]",
+	} {
+		if got, whole := typed(in); got != want || whole == strings.Contains(want, leftOut) {
+			t.Errorf("%q: %q, %v, want %q", in, got, whole, want)
+		}
+	}
+}
+
+// Should the gate stop a digest after all, the member hears that there is
+// something, and no more.
+func TestDigestBehindTheGate(t *testing.T) {
+	n := newNewsroom(t)
+	dir := t.TempDir()
+	own := `{{range .Threads}}<p title="sam.real@agency.example">{{.Excerpt}}</p>{{end}}{{.Say "digest.intro" "n" .Count}}`
+	if err := os.WriteFile(filepath.Join(dir, "digest.html"), []byte(own), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if n.r.o.Templates, err = LoadTemplates(dir); err != nil {
+		t.Fatal(err)
+	}
+	n.write("sam", "tess", "Hello", "Come to the agency.")
+	got := n.digests(70 * time.Minute)
+	if len(got) != 1 {
+		t.Fatalf("%d digests", len(got))
+	}
+	text := shownIn(t, got[0], "text/plain")
+	if headerOf(got[0], "Subject") != "One conversation has new messages" || strings.Contains(text, "agency") || !strings.Contains(text, "something new in one of your conversations") {
+		t.Errorf("the digest:\n%s", got[0])
+	}
+}
+
+// A member whose digest can't be made now does not keep it from the others.
+func TestDigestsOfTheOthers(t *testing.T) {
+	n := newNewsroom(t)
+	n.alerts("sam", threading.AlertsDaily)
+	n.write("otto", "tess", "Rehearsal", "Tess?")
+	n.write("otto", "sam", "Rehearsal", "Sam?")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(n.Dir, "t.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	first := n.member("tess")
+	if sam := n.member("sam"); sam.ID < first.ID {
+		first = sam
+	}
+	if _, err := db.Exec("UPDATE addresses SET sealed = x'00' WHERE member_id = ?", first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := n.digests(70 * time.Minute); len(got) != 1 {
+		t.Errorf("%d digests", len(got))
 	}
 }
 

@@ -58,17 +58,26 @@ func (d *Digester) Run(ctx context.Context) {
 }
 
 // Queue makes all digests that are due. One that can't be made is put off to
-// the next day, its messages with it, and does not stop the others.
+// the next day, its messages with it. Where the store fails for a member, the
+// others are served, and that one is tried again in the next round.
 func (d *Digester) Queue(ctx context.Context) error {
+	failed := map[threading.ID]bool{} // they stay due, and come first
 	for full := true; full; {
-		due, err := d.r.o.Store.DueDigests(ctx, digestBatch)
+		limit := digestBatch + len(failed)
+		due, err := d.r.o.Store.DueDigests(ctx, limit)
 		if err != nil {
 			return err
 		}
-		full = len(due) == digestBatch
+		full = len(due) == limit
 		for _, one := range due {
-			if err := d.queue(ctx, one); err != nil {
-				return err
+			if failed[one.Member.ID] {
+				continue
+			}
+			if err := d.queue(ctx, one); ctx.Err() != nil {
+				return ctx.Err()
+			} else if err != nil {
+				failed[one.Member.ID] = true
+				d.log.Error("a digest is late", "member", one.Member.Handle, "error", err)
 			}
 		}
 	}
@@ -87,11 +96,10 @@ func (d *Digester) queue(ctx context.Context, due store.DueDigest) error {
 	if !reachable {
 		until = due.Since // it is told when mail goes there again
 	} else if due.Member.Status == threading.MemberActive {
-		n, ok, err := d.r.digestOf(ctx, due.Member, due.Since, until)
-		if err == nil && ok {
-			var out store.Notice
-			out, err = d.pipeline.Compose(ctx, n)
-			queued = &out
+		queued, err = d.compose(ctx, due, until, false)
+		var stopped *relay.Refusal
+		if errors.As(err, &stopped) { // by the gate: a digest goes out all the same
+			queued, err = d.compose(ctx, due, until, true)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -109,6 +117,19 @@ func (d *Digester) queue(ctx context.Context, due store.DueDigest) error {
 		d.log.Info("digest queued", "member", due.Member.Handle)
 	}
 	return err
+}
+
+// compose makes a digest through the gate; nil: there is nothing to tell.
+func (d *Digester) compose(ctx context.Context, due store.DueDigest, until time.Time, bare bool) (*store.Notice, error) {
+	n, ok, err := d.r.digestOf(ctx, due.Member, due.Since, until, bare)
+	if err != nil || !ok {
+		return nil, err
+	}
+	out, err := d.pipeline.Compose(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
 }
 
 // reachable reports whether mail goes to the member's primary address.

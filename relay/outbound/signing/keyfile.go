@@ -101,7 +101,7 @@ func loadKey(path string) (crypto.Signer, error) {
 	}
 	block, _ := pem.Decode(b)
 	if block == nil {
-		return nil, fmt.Errorf("DKIM key %s is not a PEM file: move it away and a new key is made", path)
+		return nil, fmt.Errorf("DKIM key %s is not a PEM file: put it back from a backup", path)
 	}
 	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
 		return key, nil

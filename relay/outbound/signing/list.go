@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
@@ -129,9 +130,25 @@ func numbered(n int) string {
 	return "-" + strconv.Itoa(n)
 }
 
-// keys reads a pair's keys, or makes them.
+// keys reads a pair's keys.
 func (r *Ring) keys(number int) ([]Key, error) {
-	first, err := loadOrMake(r.keyFile(number, ""), makeRSA)
+	return r.readKeys(number, func(path string, _ func() (crypto.Signer, error)) (crypto.Signer, error) {
+		key, err := loadKey(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: it is on the list %s: put it back from a backup, or move that list away too and first keys are made anew, whose records stagedoor dns records prints", err, r.listFile())
+		}
+		return key, err
+	})
+}
+
+// makeKeys makes a pair's keys, as far as they are not there.
+func (r *Ring) makeKeys(number int) error {
+	_, err := r.readKeys(number, loadOrMake)
+	return err
+}
+
+func (r *Ring) readKeys(number int, read func(path string, generate func() (crypto.Signer, error)) (crypto.Signer, error)) ([]Key, error) {
+	first, err := read(r.keyFile(number, ""), makeRSA)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +156,7 @@ func (r *Ring) keys(number int) ([]Key, error) {
 	if _, alone := first.(ed25519.PrivateKey); alone {
 		return keys, nil
 	}
-	second, err := loadOrMake(r.keyFile(number, edSuffix), makeEd25519)
+	second, err := read(r.keyFile(number, edSuffix), makeEd25519)
 	if err != nil {
 		return nil, err
 	}

@@ -30,10 +30,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -96,7 +99,7 @@ type Ring struct {
 	pairs []Pair
 }
 
-// Open reads a ring, or makes it and its first pair.
+// Open reads a ring; where there is no list, it makes one and its first pair.
 func Open(o Options) (*Ring, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -109,7 +112,26 @@ func Open(o Options) (*Ring, error) {
 		return nil, err
 	}
 	r := &Ring{o: o, signer: signer, wake: make(chan struct{}, 1)}
+	if err := r.begin(); err != nil {
+		return nil, err
+	}
 	return r, r.load()
+}
+
+// begin makes what is missing at the first start. After that a key that is on
+// the list is never made again: nobody would find another in DNS.
+func (r *Ring) begin() error {
+	if _, err := os.Stat(r.listFile()); !errors.Is(err, fs.ErrNotExist) {
+		return nil // load says what may be wrong
+	}
+	if err := r.makeKeys(1); err != nil {
+		return err
+	}
+	err := r.change(func(*list) error { return nil })
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return nil // the operator's own keys, where only they may write
+	}
+	return err
 }
 
 // Signer signs with whichever pair is to sign.
@@ -181,6 +203,9 @@ func (r *Ring) load() error {
 	var pairs []Pair
 	for _, e := range l.Pairs {
 		keys, err := r.keys(e.Number)
+		if errors.Is(err, fs.ErrNotExist) && e.State == Retired {
+			continue // nothing needs it any more
+		}
 		if err != nil {
 			return err
 		}
@@ -211,11 +236,15 @@ func (r *Ring) change(do func(*list) error) error {
 	if err != nil {
 		return err
 	}
+	known := slices.Clone(l.Pairs)
 	if err := do(&l); err != nil {
 		return err
 	}
 	for _, e := range l.Pairs { // before they are on the list, their files are there
-		if _, err := r.keys(e.Number); err != nil {
+		if slices.ContainsFunc(known, func(k entry) bool { return k.Number == e.Number }) {
+			continue
+		}
+		if err := r.makeKeys(e.Number); err != nil {
 			return err
 		}
 	}

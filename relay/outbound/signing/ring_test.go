@@ -279,6 +279,40 @@ func TestOwnKeys(t *testing.T) {
 	}
 }
 
+// TestLostKeys: a key that is in DNS is not replaced by one that is not.
+func TestLostKeys(t *testing.T) {
+	z := newZone(t)
+	o := Options{KeyFile: filepath.Join(t.TempDir(), "dkim.pem"), LookupTXT: z.lookup}
+	r := openRing(t, o)
+	for _, k := range r.Records() {
+		z.set(t, k)
+	}
+	for _, lost := range []string{r.keyFile(1, ""), r.keyFile(1, edSuffix)} {
+		if err := os.Rename(lost, lost+".away"); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "put it back from a backup") {
+			t.Errorf("%s: the daemon says %v", filepath.Base(lost), err)
+		}
+		if got := signs(t, r, z); got != "stagedoor stagedoor-ed" {
+			t.Errorf("%s: signed by %q", filepath.Base(lost), got)
+		}
+		_, err := Open(Options{Domain: domain, Selector: "stagedoor", KeyFile: o.KeyFile})
+		if err == nil || !strings.Contains(err.Error(), "put it back from a backup") {
+			t.Errorf("%s: a start says %v", filepath.Base(lost), err)
+		}
+		if _, err := os.Stat(lost); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: made anew: %v", filepath.Base(lost), err)
+		}
+		if err := os.Rename(lost+".away", lost); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestList(t *testing.T) {
 	for name, content := range map[string]string{
 		"not JSON":       "{",

@@ -63,6 +63,9 @@ func (p *Pipeline) Contact(ctx context.Context, f ContactForm) (threading.Filed,
 		return threading.Filed{}, err
 	}
 	pl := &plan{writer: f.Writer, letters: []*letter{p.newLetter(f.Writer, []addressee{a})}}
+	if err := p.wantsAnswers(ctx, pl.letters[0]); err != nil {
+		return threading.Filed{}, err
+	}
 	filed, err := p.fileAll(ctx, pl, h, msg)
 	if err != nil {
 		return threading.Filed{}, err

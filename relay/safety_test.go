@@ -52,6 +52,10 @@ func TestBlocked(t *testing.T) {
 	if !errors.As(err, &r) || !strings.HasPrefix(r.Text, "You have blocked Sam Casting") {
 		t.Errorf("Tess hears %v", err)
 	}
+	_, err = s.Contact(ctx, ContactForm{Writer: s.tess, To: s.sam, Subject: "Tell me", Text: "Please do."})
+	if !errors.As(err, &r) || !strings.HasPrefix(r.Text, "You have blocked Sam Casting") {
+		t.Errorf("by the form Tess hears %v", err)
+	}
 	if err := s.SetBlocked(ctx, a, false); err != nil {
 		t.Fatal(err)
 	}

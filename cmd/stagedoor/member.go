@@ -140,8 +140,7 @@ func newMemberStatusCommand(s *site, use, short string, status threading.MemberS
 			if err != nil {
 				return err
 			}
-			m.Status = status
-			if err := o.UpdateMember(ctx, m); err != nil {
+			if _, err := o.ChangeMember(ctx, m.Handle, func(now *threading.Member) error { now.Status = status; return nil }); err != nil {
 				return fmt.Errorf("%s %s: %w", use, m.Handle, err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is %s.\n", m.Handle, status)

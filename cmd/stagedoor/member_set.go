@@ -100,7 +100,7 @@ func (o *open) changeMember(ctx context.Context, handle string, c memberChange, 
 		return err
 	}
 	if c.apply(&m) {
-		if err := o.UpdateMember(ctx, m); err != nil {
+		if _, err := o.ChangeMember(ctx, m.Handle, func(now *threading.Member) error { c.apply(now); return nil }); err != nil {
 			return fmt.Errorf("change %s: %w", m.Handle, err)
 		}
 	}

@@ -1,14 +1,18 @@
 package web
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stagedoor/stagedoor/relay"
 	"github.com/stagedoor/stagedoor/relay/smtpd/dialog"
@@ -311,6 +315,68 @@ func TestSuspended(t *testing.T) {
 	}
 	wants(t, b.open("/account", nil, 200), "<h1>Sign in</h1>")
 	b.open("/signin", url.Values{"name": {"tess"}, "password": {"tess-secret"}}, http.StatusForbidden)
+}
+
+// Who is suspended while a form of theirs comes in stays so: it is looked at
+// who they are when it is there, and it changes only what it is about.
+func TestSlowFormOfTheSuspended(t *testing.T) {
+	ctx := context.Background()
+	for path, form := range map[string]string{
+		"/account/first":  "first=own",
+		"/account/alerts": "alerts=daily&digest_at=09%3A00&timezone=UTC",
+	} {
+		b := newBrowser(t)
+		b.signInTess()
+		u, _ := url.Parse(b.base)
+		c, err := net.Dial("tcp", u.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
+		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+			path, u.Host, b.Jar.Cookies(u)[0], len(form))
+		r := bufio.NewReader(c)
+		if line, err := r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100") { // the form is being read
+			t.Fatalf("%q, %v", line, err)
+		}
+		if _, err := b.Store.ChangeMember(ctx, "tess", func(m *threading.Member) error { m.Status = threading.MemberSuspended; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(c, form)
+		answer, err := io.ReadAll(r)
+		if err != nil || !strings.Contains(string(answer), "HTTP/1.1 403") {
+			t.Errorf("%s: %v\n%s", path, err, answer)
+		}
+		if m := b.tess(); m.Status != threading.MemberSuspended || m.FirstContact == threading.FirstContactOwn || m.Alerts == threading.AlertsDaily {
+			t.Errorf("%s: %+v", path, m)
+		}
+	}
+}
+
+// A browser that doesn't say whence a form comes by Sec-Fetch-Site says it by
+// Origin, unless a page of ours tells it not to.
+func TestFormsOfOldBrowsers(t *testing.T) {
+	b := newBrowser(t)
+	b.signInTess()
+	res, err := b.Get(b.base + "/account")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	origin := b.base
+	if res.Header.Get("Referrer-Policy") == "no-referrer" { // Fetch, "append a request Origin header"
+		origin = "null"
+	}
+	req, _ := http.NewRequest(http.MethodPost, b.base+"/account/first", strings.NewReader("first=own"))
+	req.Header = http.Header{"Origin": {origin}, "Content-Type": {"application/x-www-form-urlencoded"}}
+	if res, err = b.Do(req); err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != 200 || b.tess().FirstContact != threading.FirstContactOwn {
+		t.Errorf("%d, %+v", res.StatusCode, b.tess())
+	}
 }
 
 func TestRemoteIP(t *testing.T) {

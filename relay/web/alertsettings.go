@@ -2,11 +2,13 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/stagedoor/stagedoor/relay/language"
 	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/store"
 )
 
 // alertsChoice is one setting of the alerts.
@@ -65,27 +67,41 @@ func (s *Server) accountAlerts(ctx context.Context, w http.ResponseWriter, r *ht
 		s.showAccount(ctx, w, http.StatusUnprocessableEntity, atSettings, v, accountPage{Problem: wrong, Member: m})
 		return
 	}
-	if err := s.o.Store.UpdateMember(ctx, m); err != nil {
-		s.failed(w, err)
-		return
-	}
-	s.changed(w, r, atSettings, "alerts")
+	s.set(ctx, w, r, v, func(now *threading.Member) {
+		now.Alerts, now.DigestAt, now.Timezone, now.Language = m.Alerts, m.DigestAt, m.Timezone, m.Language
+	})
 }
 
 // firstContact says which first messages the member takes.
 func (s *Server) firstContact(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {
-	m := v.Member
-	switch m.FirstContact = threading.FirstContact(r.PostFormValue("first")); m.FirstContact {
+	first := threading.FirstContact(r.PostFormValue("first"))
+	switch first {
 	case threading.FirstContactAnyone, threading.FirstContactOwn:
 	default:
 		s.problem(ctx, w, atSettings, v, problem{Field: "firstcontact", Text: "Please choose one of the two."})
 		return
 	}
-	if err := s.o.Store.UpdateMember(ctx, m); err != nil {
+	s.set(ctx, w, r, v, func(now *threading.Member) { now.FirstContact = first })
+}
+
+// set changes what a form of the settings is about, and nothing else of the
+// member: what others have changed since the form was sent stays.
+func (s *Server) set(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor, change func(now *threading.Member)) {
+	_, err := s.o.Store.ChangeMember(ctx, v.Handle, func(now *threading.Member) error {
+		if now.Status != threading.MemberActive {
+			return errUnknownWriter
+		}
+		change(now)
+		return nil
+	})
+	switch {
+	case errors.Is(err, errUnknownWriter), errors.Is(err, store.ErrNotFound):
+		s.sessionOver(w)
+	case err != nil:
 		s.failed(w, err)
-		return
+	default:
+		s.changed(w, r, atSettings, "alerts")
 	}
-	s.changed(w, r, atSettings, "alerts")
 }
 
 // languageChoice is a language that a member can be written to in.

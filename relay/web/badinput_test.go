@@ -293,7 +293,7 @@ func TestSecurityHeaders(t *testing.T) {
 		}
 		_ = res.Body.Close()
 		for name, want := range map[string]string{
-			"Content-Security-Policy": page{}.policy(), "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+			"Content-Security-Policy": page{}.policy(), "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store",
 			"X-Frame-Options": "DENY", "Cross-Origin-Opener-Policy": "same-origin", "Strict-Transport-Security": "",
 		} {
 			if got := res.Header.Get(name); got != want {

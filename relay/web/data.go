@@ -20,6 +20,7 @@ const (
 
 // export streams all that is the member's own.
 func (s *Server) export(w http.ResponseWriter, r *http.Request) {
+	_ = r.ParseForm() // before the session is looked at, as in members
 	ctx, cancel := context.WithTimeout(r.Context(), exportTime)
 	defer cancel()
 	v, ok, err := s.visitor(ctx, r)

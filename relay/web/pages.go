@@ -69,7 +69,9 @@ func (s *Server) showIn(l *language.Language, w http.ResponseWriter, status int,
 }
 
 // frame answers with a page of that template. Its address may hold a token: it
-// is neither cached nor passed on in a Referer.
+// is neither cached nor passed on in a Referer to another site. (Under
+// no-referrer a form of ours would come with "Origin: null", as if from
+// anywhere, from a browser that sends no Sec-Fetch-Site.)
 func (s *Server) frame(w http.ResponseWriter, status int, p page, name string, data any) {
 	if p.says == nil {
 		p.says = s.o.Languages.Of(language.Default)
@@ -89,7 +91,7 @@ func (s *Server) frame(w http.ResponseWriter, status int, p page, name string, d
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", p.policy())
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	if !p.Framed || p.Origins == "" {

@@ -4,34 +4,30 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/stagedoor/stagedoor/threading"
-	"github.com/stagedoor/stagedoor/threading/login"
 	"github.com/stagedoor/stagedoor/threading/seal"
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
-// changePassword sets the password. Who has one must know it: a browser that
-// was left open is not enough.
+// changePassword sets the password. Who has one must know it, and who has none
+// must have signed in a moment ago: a browser that was left open is not enough.
 func (s *Server) changePassword(ctx context.Context, w http.ResponseWriter, r *http.Request, v visitor) {
 	credentials, err := s.o.Store.Credentials(ctx, v.ID)
 	if err != nil {
 		s.failed(w, err)
 		return
 	}
-	for _, c := range credentials {
-		if c.Kind != threading.CredentialPassword {
-			continue
-		}
-		if _, err := s.o.Login.VerifyOwn(ctx, v.Handle, r.PostFormValue("old"), remoteIP(r)); errors.Is(err, login.ErrDenied) {
-			s.problem(ctx, w, atPasswords, v, problem{Field: "old", Text: "The old password is wrong."})
-			return
-		} else if err != nil {
-			s.failed(w, err)
+	if !slices.ContainsFunc(credentials, func(c threading.Credential) bool { return c.Kind == threading.CredentialPassword }) {
+		if !s.prove(ctx, w, r, atPasswords, "new", v) {
 			return
 		}
+	} else if _, err := s.o.Login.VerifyOwn(ctx, v.Handle, r.PostFormValue("old"), remoteIP(r)); err != nil {
+		s.denied(ctx, w, atPasswords, v, problem{Field: "old", Text: "The old password is wrong."}, err)
+		return
 	}
 	password := r.PostFormValue("new")
 	if err := seal.CheckPassword(password); err != nil {

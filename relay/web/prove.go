@@ -25,17 +25,24 @@ func (s *Server) prove(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		return true
 	}
 	_, err := s.o.Login.VerifyOwn(ctx, v.Handle, r.PostFormValue("current"), remoteIP(r))
-	switch {
-	case err == nil:
+	if err == nil {
 		return true
+	}
+	s.denied(ctx, w, path, v, problem{Field: field, Text: "The password is wrong. If you don't know it, sign out and let a link be mailed to you."}, err)
+	return false
+}
+
+// denied answers with the section when a password was not found right; wrong is
+// what to say if it is wrong.
+func (s *Server) denied(ctx context.Context, w http.ResponseWriter, path string, v visitor, wrong problem, err error) {
+	switch {
 	case errors.Is(err, login.ErrDenied):
-		s.problem(ctx, w, path, v, problem{Field: field, Text: "The password is wrong. If you don't know it, sign out and let a link be mailed to you."})
+		s.problem(ctx, w, path, v, wrong)
 	case errors.Is(err, login.ErrBusy):
 		s.problem(ctx, w, path, v, problem{Text: "Too many people are signing in right now. Please try again in a moment."})
 	default:
 		s.failed(w, err)
 	}
-	return false
 }
 
 // proofField is the field for it.

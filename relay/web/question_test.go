@@ -139,7 +139,7 @@ func TestOpeningTheLinkChangesNothing(t *testing.T) {
 			t.Fatalf("%d\n%s", res.StatusCode, body)
 		}
 		for name, want := range map[string]string{
-			"Content-Security-Policy": page{}.policy(), "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+			"Content-Security-Policy": page{}.policy(), "Referrer-Policy": "same-origin", "Cache-Control": "no-store",
 			"X-Content-Type-Options": "nosniff", "Content-Type": "text/html; charset=utf-8",
 		} {
 			if got := res.Header.Get(name); got != want {

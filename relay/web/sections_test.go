@@ -155,6 +155,7 @@ func TestOldSessionsProveThemselves(t *testing.T) {
 		"/account/export":       {},
 		"/account/remove":       {"handle": {"tess"}},
 	}
+	b.open("/account/password", url.Values{"new": {"a new password"}}, http.StatusUnprocessableEntity)
 	for path, form := range guarded {
 		wants(t, b.open(path, form, http.StatusUnprocessableEntity), "The password is wrong.", `name="current"`)
 		form.Set("current", "wrong")
@@ -183,6 +184,9 @@ func TestOldSessionsProveThemselves(t *testing.T) {
 	for path, form := range guarded {
 		other.open(path, form, http.StatusUnprocessableEntity)
 	}
+	// Nor does she get a password to prove it with.
+	other.open("/account/password", url.Values{"new": {"a new password"}}, http.StatusUnprocessableEntity)
+	other.open("/account/app", url.Values{"label": {"Phone"}, "current": {"a new password"}}, http.StatusUnprocessableEntity)
 	wants(t, other.open("/account/again", url.Values{"to": {"/account/data"}}, 200), "<h1>Sign in</h1>", `name="to" value="/account/data"`)
 	wants(t, other.open("/account", nil, 200), "<h1>Sign in</h1>")
 }

@@ -68,9 +68,11 @@ func (s *Server) visitor(ctx context.Context, r *http.Request) (v visitor, ok bo
 	return v, err == nil && v.Status == threading.MemberActive, err
 }
 
-// members is a page for who is signed in; others are asked to.
+// members is a page for who is signed in; others are asked to. A form is read
+// first, however slowly it comes: who may send it is seen when it is there.
 func (s *Server) members(page func(context.Context, http.ResponseWriter, *http.Request, visitor)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm() // what is missing then is the page's to refuse
 		ctx, cancel := context.WithTimeout(r.Context(), workTime)
 		defer cancel()
 		v, ok, err := s.visitor(ctx, r)

@@ -80,7 +80,7 @@ func (n *newsroom) digests(after time.Duration) []string {
 	}
 	var list []string
 	for _, r := range rows {
-		if r.Kind != store.QueueNotice {
+		if r.Kind != store.QueueDigest {
 			continue
 		}
 		b, err := n.Store.OpenBody(n.ctx, r.BodyID, 0, -1)
@@ -429,7 +429,7 @@ func TestOneDigestADayWhateverClocksDo(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, r := range rows {
-				if r.Kind == store.QueueNotice {
+				if r.Kind == store.QueueDigest {
 					perDay[r.CreatedAt.In(zone).Format(time.DateOnly)]++
 				}
 				if err := n.Store.Done(n.ctx, r.ID); err != nil {

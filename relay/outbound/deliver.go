@@ -49,7 +49,7 @@ func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failu
 			return p, internal("read the address that is to be confirmed", err)
 		}
 		real = r.Address
-	case store.QueueNotification, store.QueueNotice:
+	case store.QueueNotification, store.QueueNotice, store.QueueDigest, store.QueueSignIn:
 		m, err := q.o.Store.Member(ctx, row.MemberID)
 		if errors.Is(err, store.ErrNotFound) {
 			return p, nil
@@ -59,12 +59,10 @@ func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failu
 		if m.Status != threading.MemberActive {
 			return p, nil
 		}
-		if row.Kind == store.QueueNotification {
-			if wanted, err := q.wanted(ctx, row); err != nil {
-				return p, internal("read the alerts", err)
-			} else if !wanted {
-				return p, nil
-			}
+		if wanted, err := q.wanted(ctx, row); err != nil {
+			return p, internal("read the alerts", err)
+		} else if !wanted {
+			return p, nil
 		}
 		addrs, err := q.o.Store.Addresses(ctx, m.ID)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -73,8 +71,8 @@ func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failu
 		if len(addrs) == 0 {
 			return p, nil
 		}
-		if row.Kind == store.QueueNotification && !addrs[0].FailedAt.IsZero() {
-			return p, nil // the message is in the mailbox
+		if row.Kind != store.QueueSignIn && !addrs[0].FailedAt.IsZero() {
+			return p, nil // the message is in the mailbox; only who asks for a link is still mailed one
 		}
 		p.member, p.address, real = m, addrs[0].ID, addrs[0].Real
 	case store.QueueTLSReport:
@@ -95,9 +93,15 @@ func (q *Queue) address(ctx context.Context, row store.Delivery) (parcel, *failu
 	return p, nil
 }
 
-// wanted reports whether the member still wants mail about the row's message.
+// wanted reports whether the member still wants what a row mails.
 func (q *Queue) wanted(ctx context.Context, row store.Delivery) (bool, error) {
-	alerts, err := q.o.Store.AlertsFor(ctx, row.MemberID, row.ThreadID)
+	switch row.Kind {
+	case store.QueueDigest:
+		return q.o.Store.Told(ctx, row.MemberID)
+	case store.QueueNotice, store.QueueSignIn:
+		return true, nil
+	}
+	alerts, err := q.o.Store.AlertsFor(ctx, row.MemberID, row.ThreadID, row.ItemID)
 	if err != nil || alerts == threading.AlertsNever || !q.o.SkipRead {
 		return alerts != threading.AlertsNever, err
 	}

@@ -6,9 +6,11 @@
 //
 // A row leaves the queue when a server has said 250, when it was refused for
 // good (it is then recorded), when it has waited longer than MaxAge (recorded
-// too), or when it is not wanted any more: its member is suspended or gone,
-// has turned alerts off, or has read the message (SkipRead). Everything else is tried again, after a minute at
-// first and after twice as long each time, up to four hours, with jitter. The
+// too), or when it is not wanted any more: its member is suspended or gone, has
+// turned alerts off, has blocked the message's writer, or has read it
+// (SkipRead), or mail to their address came back. Everything else is tried
+// again, after a minute at first and after twice as long each time, up to four
+// hours, with jitter. The
 // message itself is in its mailbox whatever becomes of its notification.
 //
 // Nothing of a row is kept here. A crash leaves rows leased; when the lease

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -201,7 +202,8 @@ func TestNotWanted(t *testing.T) {
 			}
 			return err
 		},
-		"removed": func(s *site, m threading.Member) error { return s.RemoveMember(t.Context(), m.ID) },
+		"the writer blocked": func(s *site, m threading.Member) error { return s.Block(t.Context(), m.ID, s.sam.ID) },
+		"removed":            func(s *site, m threading.Member) error { return s.RemoveMember(t.Context(), m.ID) },
 	} {
 		s := newSite(t)
 		sink := newSink(t, nil)
@@ -214,6 +216,87 @@ func TestNotWanted(t *testing.T) {
 		s.rows("empty", empty)
 		if sink.count() != 0 {
 			t.Errorf("%s: mail was sent", name)
+		}
+	}
+}
+
+// own queues messages of the relay's own to a member: a digest, a link to sign
+// in and a notice.
+func (s *site) own(m threading.Member) {
+	s.t.Helper()
+	m.Alerts, m.DigestAt, m.Timezone = threading.AlertsDaily, "07:00", "UTC"
+	if err := s.UpdateMember(s.t.Context(), m); err != nil {
+		s.t.Fatal(err)
+	}
+	s.ahead.Add(int64(25 * time.Hour))
+	notice := func(subject string) store.Notice {
+		w := s.NewBody(s.t.Context())
+		_, err := w.Write([]byte("Hello\r\n"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		body, err := w.Finish()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return store.Notice{MemberID: m.ID, Header: []byte("From: <postmaster@msg.example.com>\r\nSubject: " + subject + "\r\n\r\n"), Body: body}
+	}
+	due, err := s.DueDigests(s.t.Context(), 10)
+	if err != nil || len(due) != 1 {
+		s.t.Fatalf("%d digests are due, %v", len(due), err)
+	}
+	digest := notice("digest")
+	if err := s.FileDigest(s.t.Context(), due[0], s.now(), &digest); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.NewSignInLink(s.t.Context(), m.ID, func(threading.ID) (store.Notice, error) { return notice("link"), nil }); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.EnqueueNotice(s.t.Context(), notice("notice")); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// TestOwnMessagesNotWanted: a digest that is queued is not sent to who wants no
+// alerts any more; to an address that mail came back from goes nothing but the
+// link that its member asks for.
+func TestOwnMessagesNotWanted(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*site, threading.Member) error
+		want   string
+	}{
+		{"nothing", func(*site, threading.Member) error { return nil }, "digest link notice"},
+		{"alerts at once from now on", func(s *site, m threading.Member) error {
+			return s.SetAlerts(t.Context(), m.ID, threading.AlertsImmediate)
+		}, "digest link notice"},
+		{"alerts never", func(s *site, m threading.Member) error {
+			return s.SetAlerts(t.Context(), m.ID, threading.AlertsNever)
+		}, "link notice"},
+		{"mail came back", func(s *site, m threading.Member) error {
+			addrs, err := s.Addresses(t.Context(), m.ID)
+			if err == nil {
+				_, _, err = s.AddressFailed(t.Context(), addrs[0].ID, "mail to it came back")
+			}
+			return err
+		}, "link"},
+	} {
+		s := newSite(t)
+		sink := newSink(t, nil)
+		tess := s.member("tess", "tess@mail.example")
+		s.own(tess)
+		if err := c.change(s, tess); err != nil {
+			t.Fatal(err)
+		}
+		s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}))
+		s.rows("empty", empty)
+		var got []string
+		for _, m := range sink.messages(t, 0) {
+			got = append(got, header(m.raw, "Subject"))
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("after %s: %q was sent, want %q", c.name, got, c.want)
 		}
 	}
 }

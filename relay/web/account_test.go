@@ -163,7 +163,7 @@ func TestSignInByLink(t *testing.T) {
 	}
 	var links []string
 	for _, r := range rows {
-		if r.Kind != store.QueueNotice {
+		if r.Kind != store.QueueSignIn {
 			continue
 		}
 		body, err := b.Store.OpenBody(context.Background(), r.BodyID, 0, -1)

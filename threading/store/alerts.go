@@ -14,10 +14,15 @@ import (
 const told = `CASE WHEN EXISTS (SELECT 1 FROM mutes u WHERE u.member_id = m.id AND u.thread_id = ?) THEN 'never'
 	ELSE COALESCE((SELECT NULLIF(a.alerts, '') FROM thread_alerts a WHERE a.member_id = m.id AND a.thread_id = ?), m.alerts) END`
 
-// AlertsFor returns how a member is told of a thread. ErrNotFound.
-func (s *Store) AlertsFor(ctx context.Context, member, thread threading.ID) (threading.Alerts, error) {
+// fromBlocked: the writer of an item of a member m's is blocked by now.
+const fromBlocked = `EXISTS (SELECT 1 FROM items i JOIN messages g ON g.thread_id = i.thread_id AND g.id = i.message_id
+	JOIN blocks k ON k.member_id = i.member_id AND k.other_id = g.writer_id WHERE i.member_id = m.id AND i.id = ?)`
+
+// AlertsFor returns how a member is told of an item in a thread: never, if they
+// have blocked its writer meanwhile. ErrNotFound.
+func (s *Store) AlertsFor(ctx context.Context, member, thread, item threading.ID) (threading.Alerts, error) {
 	var alerts threading.Alerts
-	err := s.row(ctx, "SELECT "+told+" FROM members m WHERE m.id = ?", []any{thread, thread, member}, &alerts)
+	err := s.row(ctx, "SELECT CASE WHEN "+fromBlocked+" THEN 'never' ELSE "+told+" END FROM members m WHERE m.id = ?", []any{item, thread, thread, member}, &alerts)
 	return alerts, err
 }
 

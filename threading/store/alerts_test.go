@@ -40,7 +40,7 @@ func TestAlertsOfAThread(t *testing.T) {
 		if own, err := x.ThreadAlerts(x.ctx, tess.ID, thread); err != nil || own != c.own {
 			t.Errorf("%+v: the thread's own is %q, %v", c, own, err)
 		}
-		if got, err := x.AlertsFor(x.ctx, tess.ID, thread); err != nil || got != c.want {
+		if got, err := x.AlertsFor(x.ctx, tess.ID, thread, 0); err != nil || got != c.want {
 			t.Errorf("%+v: %q, %v", c, got, err)
 		}
 		before := queued()
@@ -52,7 +52,7 @@ func TestAlertsOfAThread(t *testing.T) {
 	// Who wants nothing any more is told of nothing.
 	x.do(x.SetThreadAlerts(x.ctx, tess.ID, thread, immediate))
 	x.do(x.SetAlerts(x.ctx, tess.ID, never))
-	if got, err := x.AlertsFor(x.ctx, tess.ID, thread); err != nil || got != never {
+	if got, err := x.AlertsFor(x.ctx, tess.ID, thread, 0); err != nil || got != never {
 		t.Errorf("after stopping all: %q, %v", got, err)
 	}
 	stranger := x.member("otto")

@@ -55,7 +55,7 @@ func (s *Store) DueDigests(ctx context.Context, limit int) ([]DueDigest, error) 
 func (s *Store) FileDigest(ctx context.Context, d DueDigest, until time.Time, n *Notice) error {
 	now := s.o.Now()
 	next := digestDue(d.Member.DigestAfter(now, now))
-	row := s.newNoticeRow(n)
+	row := s.newNoticeRow(QueueDigest, n)
 	return s.c.commit(ctx, func(t *tx) error {
 		err := changed(t.exec("UPDATE members SET digest_due = ?, digest_since = ?, digest_last = ? WHERE id = ? AND digest_due = ? AND handle IS NOT NULL",
 			next, millis(until), millis(now), d.Member.ID, d.due))

@@ -53,7 +53,7 @@ func (s *Store) Hold(ctx context.Context, h Held, question *Notice) error {
 	if !h.ExpiresAt.IsZero() {
 		expires = millis(h.ExpiresAt)
 	}
-	ask := s.newNoticeRow(question)
+	ask := s.newNoticeRow(QueueNotice, question)
 	return s.observed("held", s.c.commit(ctx, func(t *tx) error {
 		var forAlias, forMember int
 		if h.AliasID != 0 {

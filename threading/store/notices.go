@@ -22,16 +22,17 @@ type Notice struct {
 // noticeRow is a notice as it is queued.
 type noticeRow struct {
 	id     threading.ID
+	kind   QueueKind
 	notice *Notice
 	body   bodyRow
 	now    int64
 }
 
-func (s *Store) newNoticeRow(n *Notice) *noticeRow {
+func (s *Store) newNoticeRow(kind QueueKind, n *Notice) *noticeRow {
 	if n == nil {
 		return nil
 	}
-	return &noticeRow{id: s.o.IDs.Next(), notice: n, body: newBodyRow(n.Body), now: millis(s.o.Now())}
+	return &noticeRow{id: s.o.IDs.Next(), kind: kind, notice: n, body: newBodyRow(n.Body), now: millis(s.o.Now())}
 }
 
 // addNotice queues a notice; nil is none.
@@ -42,19 +43,15 @@ func (t *tx) addNotice(r *noticeRow) error {
 	if err := t.addBody(r.body); err != nil {
 		return err
 	}
-	kind := QueueNotice
-	if r.notice.RequestID != 0 {
-		kind = QueueConfirmation
-	}
 	t.queued = true
 	_, err := t.exec("INSERT INTO queue (id, kind, member_id, item_id, thread_id, header, body_id, attempts, created_at, due_at, leased_till, last_error) VALUES (?, ?, ?, ?, 0, ?, ?, 0, ?, ?, 0, '')",
-		r.id, kind, r.notice.MemberID, r.notice.RequestID, r.notice.Header, r.body.id, r.now, r.now)
+		r.id, r.kind, r.notice.MemberID, r.notice.RequestID, r.notice.Header, r.body.id, r.now, r.now)
 	return err
 }
 
 // EnqueueNotice queues a notice; it is on disk when it returns.
 func (s *Store) EnqueueNotice(ctx context.Context, n Notice) error {
-	row := s.newNoticeRow(&n)
+	row := s.newNoticeRow(QueueNotice, &n)
 	return s.c.commit(ctx, func(t *tx) error { return t.addNotice(row) })
 }
 
@@ -90,7 +87,7 @@ func (s *Store) RequestAddress(ctx context.Context, memberID threading.ID, addr 
 		return err
 	}
 	n.MemberID, n.RequestID = memberID, q.ID
-	row, hash, sealed := s.newNoticeRow(&n), s.addressHash(canonical), s.o.Keyring.Seal(sealedAddress, addr)
+	row, hash, sealed := s.newNoticeRow(QueueConfirmation, &n), s.addressHash(canonical), s.o.Keyring.Seal(sealedAddress, addr)
 	return s.c.commit(ctx, func(t *tx) error {
 		if err := t.present(memberID); err != nil {
 			return err

@@ -16,6 +16,8 @@ const (
 	QueueNotification QueueKind = "notification" // an item, to its member's primary real address
 	QueueOperator     QueueKind = "operator"     // a message to the operator
 	QueueNotice       QueueKind = "notice"       // the relay's own message, to its member's primary real address
+	QueueDigest       QueueKind = "digest"       // the same, of what came since the last one
+	QueueSignIn       QueueKind = "sign-in"      // the same, with a link that signs in
 	QueueConfirmation QueueKind = "confirmation" // the relay's own message, to an address that a member wants to add; ItemID is the request
 	QueueTLSReport    QueueKind = "tls-report"   // a report about TLS, to where the domain that it is about wants it
 )

@@ -124,7 +124,7 @@ func (s *Store) NewSignInLink(ctx context.Context, member threading.ID, compose 
 			return 0, err
 		}
 		n.MemberID = member
-		row := s.newNoticeRow(&n)
+		row := s.newNoticeRow(QueueSignIn, &n)
 		mail = func(t *tx) error { return t.addNotice(row) }
 	}
 	return id, s.c.commit(ctx, func(t *tx) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +66,32 @@ func TestTurnsOfPeople(t *testing.T) {
 		if got := inTurns(c.chain, now); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// A mailbox of the operator's that sends its mail on to an operator's address
+// of ours ends in a refusal, whether it keeps From or not.
+func TestOperatorMailThatComesBack(t *testing.T) {
+	s := newStage(t, nil)
+	support := "support@" + testDomain
+	wantRefusal(t, s.arrive(support, true, letterFrom(support, support, "Help", "Please\n"), support), errOwnMail)
+	raw := letterFrom("tess.real@mail.example", support, "Help", "Please\n")
+	for n := 0; ; n++ {
+		raw = append([]byte(fmt.Sprintf("Received: from a by b; %d\r\n", n)), raw...)
+		err := s.arrive("list@elsewhere.example", true, raw, support)
+		if n >= maxHops {
+			wantRefusal(t, err, errHops)
+			return
+		}
+		if err != nil {
+			t.Fatalf("round %d: %v", n, err)
+		}
+		q, err := s.store.Queue(context.Background(), 2*maxHops)
+		if err != nil || len(q) != n+1 {
+			t.Fatalf("round %d: %d queued, %v", n, len(q), err)
+		}
+		// What the operator's mailbox got, and sends back under another address.
+		raw = append([]byte(strings.Replace(string(q[n].Header), support, "list@elsewhere.example", 1)), "Please\r\n"...)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/mail"
+	"strings"
 
 	"github.com/stagedoor/stagedoor/relay/spool"
 	"github.com/stagedoor/stagedoor/threading/mimetree"
@@ -39,6 +40,12 @@ func (p *Pipeline) toOperator(ctx context.Context, t Target, h *head, msg *spool
 	for _, name := range passedOn {
 		if v := asciiOnly(h.get(name)); v != "" {
 			w.field(name, v)
+		}
+	}
+	// Trace fields stay (RFC 5321 section 6.3): what goes round is counted.
+	for name, v := range mimetree.Fields(h.raw) {
+		if v = asciiOnly(strings.TrimSpace(v)); v != "" && strings.EqualFold(name, "Received") {
+			w.field("Received", v)
 		}
 	}
 	w.WriteString("\r\n")

@@ -11,6 +11,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -45,7 +46,7 @@ type Options struct {
 	Scanning  Scanning
 	SameText  SameText
 	// HoldFor is how long a message waits for its member to say who wrote it;
-	// zero: nothing is held but what came by LMTP.
+	// zero: nothing is held but what came by LMTP, for a week.
 	HoldFor time.Duration
 	// Pace bounds how much a member writes; NewPace while the member is newer than
 	// NewFor.
@@ -191,6 +192,9 @@ func (p *Pipeline) receiveControl(ctx context.Context, in Inbound, t Target, h *
 	case t.Kind == threading.RecipientBounce:
 		return p.receiveBounce(ctx, in, t, h, v)
 	case t.Kind == threading.RecipientOperator:
+		if err := p.loops(h, in.Auth); err != nil {
+			return err
+		}
 		if v.Kind == automatic.Complaint {
 			if err := p.receiveComplaint(ctx, in, h); err != nil {
 				return err
@@ -207,6 +211,9 @@ func (p *Pipeline) receiveControl(ctx context.Context, in Inbound, t Target, h *
 	return p.settingsByMail(ctx, in, t, h)
 }
 
+// holdBehindMTA is how long what came by LMTP is held where nothing else is.
+const holdBehindMTA = 7 * 24 * time.Hour
+
 // receiveOrHold is receive for one target of an MTA that has said 250 already.
 func (p *Pipeline) receiveOrHold(ctx context.Context, in Inbound, t Target) error {
 	err := p.receive(ctx, in, []Target{t})
@@ -214,7 +221,7 @@ func (p *Pipeline) receiveOrHold(ctx context.Context, in Inbound, t Target) erro
 	if !errors.As(err, &r) || r.Temporary() {
 		return err
 	}
-	if t.Kind != threading.RecipientAlias || errors.Is(err, errForged) && in.Auth.Policy == senderauth.PolicyReject {
+	if t.Kind != threading.RecipientAlias || t.alone() || errors.Is(err, errForged) && in.Auth.Policy == senderauth.PolicyReject {
 		return p.o.Store.Record(ctx, "refused", t.Alias.ThreadID, r.Text)
 	}
 	raw, rerr := io.ReadAll(in.Message.Open())
@@ -222,7 +229,15 @@ func (p *Pipeline) receiveOrHold(ctx context.Context, in Inbound, t Target) erro
 		return rerr
 	}
 	local, _ := splitRecipient(t.Address)
-	return p.o.Store.Hold(ctx, store.Held{MemberID: t.Alias.ViewerID, Recipient: local, Reason: r.Text, Sender: in.Auth.From, Raw: raw, HeldAt: p.o.Now()}, nil)
+	now := p.o.Now()
+	err = p.o.Store.Hold(ctx, store.Held{
+		MemberID: t.Alias.ViewerID, AliasID: t.Alias.ID, Recipient: local, Reason: r.Text,
+		Sender: in.Auth.From, Raw: raw, HeldAt: now, ExpiresAt: now.Add(cmp.Or(p.o.HoldFor, holdBehindMTA)),
+	}, nil)
+	if errors.Is(err, store.ErrTooManyHeld) {
+		return p.o.Store.Record(ctx, "refused", t.Alias.ThreadID, r.Text)
+	}
+	return err
 }
 
 // Submit takes a message from a mail client whose member is proven. All

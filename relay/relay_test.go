@@ -514,6 +514,25 @@ func TestBehindAnMTANothingIsRefused(t *testing.T) {
 			t.Errorf("%s to %s: %d held, %d recorded; want %d, %d (%v, %v)", c.from, c.to, len(held), len(rec), c.held, c.recorded, err1, err2)
 		}
 	}
+	for i := range store.MaxHeld {
+		from := fmt.Sprintf("x%d@new.example", i)
+		if err := deliver(alias, from, senderauth.Result{From: from, Aligned: true}); err != nil {
+			t.Errorf("one more that is held: %v", err)
+		}
+	}
+	settings := threading.AliasPrefix + s.store.Keyring().Token(seal.TokenSettings, s.tess.ID) + "@" + testDomain
+	if err := deliver(settings, "x@new.example", senderauth.Result{From: "x@new.example", Aligned: true}); err != nil {
+		t.Errorf("to a control address: %v", err)
+	}
+	held, err := s.store.HeldMessages(context.Background(), 10)
+	if err != nil || len(held) != store.MaxHeld {
+		t.Errorf("%d held, %v", len(held), err)
+	}
+	for _, h := range held {
+		if h.ExpiresAt.IsZero() || h.AliasID == 0 || h.MemberID == 0 {
+			t.Errorf("held for ever, or for nobody: %+v", h)
+		}
+	}
 	if err := deliver(alias, "x@new.example", senderauth.Result{From: "x@new.example", TempError: true}); err == nil {
 		t.Error("a temporary error was not passed on: the MTA should try again")
 	}

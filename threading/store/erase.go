@@ -16,8 +16,9 @@ var erased = []string{
 
 // RemoveMember erases a member's addresses, credentials, mailboxes, queue rows
 // and held messages at once, and overwrites them in the database's file. The
-// row stays, without handle and name: threads refer to it. What is evidence of
-// a report that the member made goes when that is resolved. ErrNotFound.
+// row stays, without handle, name and settings: threads refer to it. What is
+// evidence of a report that the member made, and its reason, goes when that is
+// resolved. ErrNotFound.
 func (s *Store) RemoveMember(ctx context.Context, id threading.ID) error {
 	return s.c.commit(ctx, func(t *tx) (err error) {
 		if err := t.overwrite(true); err != nil {
@@ -28,7 +29,8 @@ func (s *Store) RemoveMember(ctx context.Context, id threading.ID) error {
 				err = off
 			}
 		}()
-		if err := changed(t.exec("UPDATE members SET handle = NULL, name = '', skeleton = '', status = ?, digest_due = 0 WHERE id = ? AND handle IS NOT NULL", threading.MemberRemoved, id)); err != nil {
+		if err := changed(t.exec("UPDATE members SET handle = NULL, name = '', skeleton = '', status = ?, alerts = ?, digest_at = '', timezone = '', language = '', first_contact = ?, digest_due = 0, digest_since = 0, digest_last = 0, alerts_from = 0 WHERE id = ? AND handle IS NOT NULL",
+			threading.MemberRemoved, threading.AlertsNever, threading.FirstContactAnyone, id)); err != nil {
 			return err
 		}
 		for _, table := range erased {
@@ -41,6 +43,9 @@ func (s *Store) RemoveMember(ctx context.Context, id threading.ID) error {
 		}
 		if _, err := t.exec("DELETE FROM texts WHERE writer_id = ?", id); err != nil {
 			return fmt.Errorf("erase texts: %w", err)
+		}
+		if _, err := t.exec("UPDATE reports SET reason = '' WHERE reporter_id = ? AND status <> ? AND via <> ?", id, threading.ReportOpen, threading.ReportText); err != nil {
+			return fmt.Errorf("erase the reasons of reports: %w", err)
 		}
 		// What the member wrote stays with the others; their own mail system's IDs go.
 		if _, err := t.exec("UPDATE messages SET foreign_id = NULL WHERE writer_id = ? AND thread_id IN (SELECT thread_id FROM participants WHERE member_id = ?)", id, id); err != nil {

@@ -62,6 +62,41 @@ func tablesWith(t *testing.T, db *sql.DB, column string) []string {
 	return list
 }
 
+// What a removed member had set says nothing about them any more, and what they
+// said of others goes with the report.
+func TestRemovingAMemberForgetsSettings(t *testing.T) {
+	x := newFixture(t)
+	tess, sam := x.member("tess"), x.member("sam")
+	first, second := x.file(x.start(sam, tess, "pay me first"))[0].ThreadID, x.file(x.start(sam, tess, "pay me"))[0].ThreadID
+	var reports []threading.ID
+	for _, thread := range []threading.ID{first, second} {
+		r, _, err := x.AddReport(x.ctx, threading.Report{ReporterID: tess.ID, OtherID: sam.ID, ThreadID: thread, Via: threading.ReportPage, Reason: "he has my number"})
+		x.do(err)
+		reports = append(reports, r.ID)
+	}
+	tess.Alerts, tess.DigestAt, tess.Timezone, tess.Language, tess.FirstContact = threading.AlertsDaily, "07:30", "Europe/Berlin", "de", threading.FirstContactOwn
+	x.do(x.UpdateMember(x.ctx, tess))
+	x.do(x.ResolveReport(x.ctx, reports[0], "talked to"))
+	x.do(x.RemoveMember(x.ctx, tess.ID))
+	m, err := x.Member(x.ctx, tess.ID)
+	if err != nil || m.Alerts != threading.AlertsNever || m.DigestAt != "" || m.Timezone != "" || m.Language != "" || m.FirstContact != threading.FirstContactAnyone {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if n := x.count("members WHERE id = ? AND digest_due + digest_since + digest_last + alerts_from > 0", tess.ID); n != 0 {
+		t.Error("when their digests were is left")
+	}
+	reason := func(id threading.ID, want string) {
+		t.Helper()
+		if r, err := x.Report(x.ctx, id); err != nil || r.Reason != want {
+			t.Errorf("the reason is %q, %v, want %q", r.Reason, err, want)
+		}
+	}
+	reason(reports[0], "")
+	reason(reports[1], "he has my number")
+	x.do(x.ResolveReport(x.ctx, reports[1], "suspended"))
+	reason(reports[1], "")
+}
+
 // What was erased is not in the file any more either.
 func TestErasedDataIsOverwritten(t *testing.T) {
 	x := newFixture(t)

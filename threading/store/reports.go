@@ -112,14 +112,19 @@ func (s *Store) Evidence(ctx context.Context, r threading.Report, limit int) ([]
 	return list, nil
 }
 
-// ResolveReport closes a report. ErrNotFound.
+// ResolveReport closes a report. What a reporter who was removed meanwhile said
+// goes. ErrNotFound.
 func (s *Store) ResolveReport(ctx context.Context, id threading.ID, resolution string) error {
 	if len(resolution) > threading.MaxReason {
 		return fmt.Errorf("the resolution is longer than %d octets", threading.MaxReason)
 	}
 	now := millis(s.o.Now())
 	return s.c.commit(ctx, func(t *tx) error {
-		return changed(t.exec("UPDATE reports SET status = ?, resolution = ?, resolved_at = ? WHERE id = ?", threading.ReportResolved, resolution, now, id))
+		if err := changed(t.exec("UPDATE reports SET status = ?, resolution = ?, resolved_at = ? WHERE id = ?", threading.ReportResolved, resolution, now, id)); err != nil {
+			return err
+		}
+		_, err := t.exec("UPDATE reports SET reason = '' WHERE id = ? AND via <> ? AND reporter_id IN (SELECT id FROM members WHERE status = ?)", id, threading.ReportText, threading.MemberRemoved)
+		return err
 	})
 }
 

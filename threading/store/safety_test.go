@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -61,6 +62,31 @@ func TestBlock(t *testing.T) {
 	}
 	if blocked, err := x.Blocked(x.ctx, tess.ID, sam.ID); err != nil || blocked {
 		t.Errorf("blocked: %v, %v", blocked, err)
+	}
+}
+
+// What a blocked member starts is none of the other's threads; what those have
+// deleted stays one if they wrote in it.
+func TestThreadsOfWhoBlocked(t *testing.T) {
+	x := newFixture(t)
+	tess, sam := x.member("tess"), x.member("sam")
+	before := x.file(x.start(sam, tess, "before"))[0].ThreadID
+	x.do(x.Block(x.ctx, tess.ID, sam.ID))
+	blocked := x.file(x.start(sam, tess, "blocked"))[0].ThreadID
+	own := x.file(x.start(tess, sam, "the other way"))[0].ThreadID
+	for _, c := range []struct {
+		who  threading.Member
+		want []threading.ID
+	}{{tess, []threading.ID{own, before}}, {sam, []threading.ID{own, blocked, before}}} {
+		list, err := x.ThreadsByAge(x.ctx, ThreadFilter{Member: c.who.ID, Limit: 10})
+		x.do(err)
+		var got []threading.ID
+		for _, v := range list {
+			got = append(got, v.Thread.ID)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("of %s: %v, want %v", c.who.Handle, got, c.want)
+		}
 	}
 }
 

@@ -148,7 +148,7 @@ func (s *Store) peopleOf(ctx context.Context, list []threading.ThreadView) error
 
 // ThreadFilter chooses threads. What is zero does not matter.
 type ThreadFilter struct {
-	Member threading.ID // who takes part
+	Member threading.ID // who takes part, and has or wrote a message of it
 	Status threading.ThreadStatus
 	Before threading.ID // older than this thread
 	Limit  int
@@ -162,8 +162,10 @@ func (s *Store) ThreadsByAge(ctx context.Context, f ThreadFilter) ([]threading.T
 	}
 	query, args := "SELECT "+threadColumns+" WHERE t.id < ? AND ? IN ('', t.status)", []any{f.Before, f.Status}
 	if f.Member != 0 {
-		query += " AND t.id IN (SELECT x.thread_id FROM participants x WHERE x.member_id = ?)"
-		args = append(args, f.Member)
+		// Of what a blocked member started, who blocked them has nothing.
+		query += ` AND t.id IN (SELECT x.thread_id FROM participants x WHERE x.member_id = ?) AND EXISTS (SELECT 1 FROM messages m WHERE m.thread_id = t.id
+			AND (m.writer_id = ? OR EXISTS (SELECT 1 FROM items i WHERE i.body_id IN (m.body_id, m.other_body_id) AND i.member_id = ?)))`
+		args = append(args, f.Member, f.Member, f.Member)
 	}
 	var list []threading.ThreadView
 	err := s.rows(ctx, query+" ORDER BY t.id DESC LIMIT ?", append(args, f.Limit), func(r scanner) error {

@@ -44,7 +44,7 @@ func (p *Pipeline) fileAll(ctx context.Context, pl *plan, h *head, msg *spool.Me
 	now := p.o.Now()
 	bodies := rebuilds{p: p, msg: msg, identity: identity, made: map[above]*rebuilt{}}
 	defer bodies.close()
-	warn := &warner{p: p, msg: msg}
+	warn, counted := &warner{p: p, msg: msg}, &counter{p: p, msg: msg}
 	filings := make([]threading.Filing, 0, len(pl.letters))
 	for _, l := range pl.letters {
 		v, err := p.versions(ctx, pl, l, h, &bodies, warn, now)
@@ -55,7 +55,7 @@ func (p *Pipeline) fileAll(ctx context.Context, pl *plan, h *head, msg *spool.Me
 		if err != nil {
 			return nil, err
 		}
-		if f.Text, err = p.sameText(l, msg); err != nil {
+		if f.Text, err = counted.of(l); err != nil {
 			return nil, err
 		}
 		if err := p.gate(ctx, f, v, identity); err != nil {

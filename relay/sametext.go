@@ -26,20 +26,32 @@ var (
 	errSameTextByMany = refuse(550, 5, 7, 1, "Too many members have sent the same text within a week, so your message was not delivered. Please write it in your own words.")
 )
 
-// sameText is a first message's text as it is counted.
-func (p *Pipeline) sameText(l *letter, msg *spool.Message) (threading.Text, error) {
+// counter makes a first message's text as it is counted. The message is read
+// once, and only if there is such a letter.
+type counter struct {
+	p    *Pipeline
+	msg  *spool.Message
+	read bool
+	text string
+}
+
+func (c *counter) of(l *letter) (threading.Text, error) {
+	p := c.p
 	if l.newThread == nil || p.o.SameText.Recipients == 0 && p.o.SameText.Writers == 0 {
 		return threading.Text{}, nil
 	}
-	text, err := sanitize.NewText(msg.Open())
-	if err != nil {
-		return threading.Text{}, err
+	if !c.read {
+		var err error
+		if c.text, err = sanitize.NewText(c.msg.Open()); err != nil {
+			return threading.Text{}, err
+		}
+		c.read = true
 	}
 	var names []string
 	for _, m := range l.view.Participants {
 		names = append(names, m.Handle, m.Name)
 	}
-	words := essence(text, names)
+	words := essence(c.text, names)
 	if len(words) < minText {
 		return threading.Text{}, nil
 	}

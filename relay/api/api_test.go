@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -38,6 +39,18 @@ func TestMembers(t *testing.T) {
 	p.ask("POST", "/members", doc{"handle": "ann", "name": "Ann Actor", "addresses": []string{"other@elsewhere.example"}}).want(409)
 	p.ask("POST", "/members", doc{"handle": "ann2", "name": "Ann", "addresses": []string{"ANN@work.example"}}).want(409)
 	p.ask("GET", "/members/ann2", nil).want(404)
+	same := doc{"handle": "ann", "name": "Ann Actor", "addresses": []string{"ann@WORK.example"}, "alerts": "daily", "digest_at": "08:00", "timezone": "Europe/Berlin", "first_contact": "anyone", "language": "de", "password": "correct horse"}
+	p.ask("POST", "/members", same).want(200)
+	for field, other := range (doc{"alerts": "never", "digest_at": "09:00", "timezone": "UTC", "first_contact": "own", "language": "en", "password": "another horse", "addresses": []string{"ann@work.example", "ann@new.example"}}) {
+		b := maps.Clone(same)
+		b[field] = other
+		if a := p.ask("POST", "/members", b).want(409); strings.Contains(a.raw, "new.example") {
+			t.Error(a.raw)
+		}
+		if now := p.ask("GET", "/members/ann", nil).want(200); now.raw != a.raw {
+			t.Errorf("another %s has made it %s", field, now.raw)
+		}
+	}
 
 	// A change sees to what was changed meanwhile.
 	tag := got.header.Get("ETag")
@@ -399,6 +412,35 @@ func TestIdempotency(t *testing.T) {
 	// After a day the key is free.
 	p.Advance(store.KeepAnswers + time.Second)
 	p.ask("POST", "/notes", doc{"to": "tess", "subject": "y", "text": "y"}, "Idempotency-Key: k1").want(201)
+}
+
+// A caller who goes away while it is done gets the answer later, and what failed
+// is free again.
+func TestIdempotencyWithoutCaller(t *testing.T) {
+	p := newPlatform(t, nil)
+	s := New(Options{Store: p.Store, Pipeline: p.Pipeline, Domain: dialog.Domain})
+	var done int
+	var fails error
+	try := func(ctx context.Context) (*reply, error) {
+		ctx, goAway := context.WithCancel(ctx)
+		c := &call{Context: ctx, r: httptest.NewRequest("POST", "/api/v1/notes", nil), header: http.Header{}, status: 201}
+		return s.once(c, operation{do: func(*Server, *call) (any, error) {
+			goAway()
+			done++
+			return doc{"n": done}, fails
+		}}, "k1")
+	}
+	fails = problemf(errNotFound, "There is nothing yet.")
+	_, _ = try(t.Context())
+	fails = nil
+	first, err := try(t.Context())
+	if err != nil || done != 2 {
+		t.Fatalf("done %d times, %v", done, err)
+	}
+	again, err := try(t.Context())
+	if err != nil || done != 2 || string(again.body) != string(first.body) {
+		t.Errorf("done %d times, %+v, %v", done, again, err)
+	}
 }
 
 // Ten at once are one.

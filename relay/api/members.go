@@ -131,22 +131,83 @@ func (s *Server) addMember(c *call) (any, error) {
 	s.created(c, "/members/"+m.Handle)
 	if done[0].Enrolment == store.EnrolPresent {
 		c.status = http.StatusOK
-		if m.Name != b.Name {
-			return nil, problemf(errConflict, "There is this member already, by another name: PATCH changes it.")
+		if err := s.sameMember(c, m, b); err != nil {
+			return nil, err
 		}
 	}
 	return s.memberView(m), nil
 }
 
+// sameMember says what of a member is otherwise than the request has it.
+func (s *Server) sameMember(c *call, m threading.Member, b newMember) error {
+	for _, v := range []struct{ what, given, is string }{
+		{"name", b.Name, m.Name},
+		{"alerts", b.Alerts, string(m.Alerts)},
+		{"digest_at", b.DigestAt, m.DigestAt},
+		{"timezone", b.Timezone, m.Timezone},
+		{"first_contact", b.FirstContact, string(m.FirstContact)},
+		{"language", b.Language, m.Language},
+	} {
+		if v.given != "" && v.given != v.is {
+			return problemf(errConflict, "There is this member already, with another %s: PATCH changes it.", v.what)
+		}
+	}
+	for _, a := range b.Addresses {
+		owner, err := s.o.Store.MemberByAddress(c, a)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if owner.ID != m.ID {
+			return problemf(errConflict, "There is this member already, without one of the addresses: POST to /members/%s/addresses adds it.", m.Handle)
+		}
+	}
+	if b.Password == "" && b.PasswordHash == "" {
+		return nil
+	}
+	list, err := s.o.Store.Credentials(c, m.ID)
+	if err != nil {
+		return err
+	}
+	for _, k := range list {
+		if k.Kind != threading.CredentialPassword {
+			continue
+		}
+		same := k.Verifier == b.PasswordHash
+		if b.Password != "" {
+			if same, err = s.verify(c, k.Verifier, b.Password); err != nil {
+				return err
+			}
+		}
+		if same {
+			return nil
+		}
+	}
+	return problemf(errConflict, "There is this member already, with another password: PUT /members/%s/password sets it.", m.Handle)
+}
+
 // hash makes a password's verifier, not too many at a time.
 func (s *Server) hash(c *call, password string) (string, error) {
+	var verifier string
+	err := s.hashed(c, func() { verifier = seal.NewVerifier(password) })
+	return verifier, err
+}
+
+// verify checks a password, not too many at a time.
+func (s *Server) verify(c *call, verifier, password string) (bool, error) {
+	var same bool
+	err := s.hashed(c, func() { same = seal.Verify(verifier, password) })
+	return same, err
+}
+
+func (s *Server) hashed(c *call, f func()) error {
 	select {
 	case s.hashing <- struct{}{}:
 	case <-c.Done():
-		return "", c.Err()
+		return c.Err()
 	}
 	defer func() { <-s.hashing }()
-	return seal.NewVerifier(password), nil
+	f()
+	return nil
 }
 
 // memberChange is the body that changes a member; what it lacks stays.

@@ -1,15 +1,20 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
 // maxKey bounds an idempotency key, in octets.
 const maxKey = 255
+
+// noteTime bounds how long it takes to note what became of a request.
+const noteTime = 30 * time.Second
 
 // once does an operation once for a key. The key is claimed before and the
 // answer kept after, both on disk, so that another process and one after a crash
@@ -39,15 +44,18 @@ func (s *Server) once(c *call, op operation, key string) (*reply, error) {
 	}
 	c.once = key
 	r, err := s.run(c, op)
+	// What was done is noted also for a caller who has gone away meanwhile.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c), noteTime)
+	defer cancel()
 	if err != nil {
 		if p := s.problemOf(c, err); p.Status < http.StatusInternalServerError {
 			// It did nothing: the key is free again, for the request once it is mended.
-			if derr := s.o.Store.ForgetRequest(c, claim); derr != nil {
+			if derr := s.o.Store.ForgetRequest(ctx, claim); derr != nil {
 				return nil, derr
 			}
 		}
 		return nil, err
 	}
-	err = s.o.Store.KeepAnswer(c, claim, store.KeptAnswer{Status: r.status, Location: c.header.Get("Location"), Body: r.body})
+	err = s.o.Store.KeepAnswer(ctx, claim, store.KeptAnswer{Status: r.status, Location: c.header.Get("Location"), Body: r.body})
 	return r, err
 }

@@ -47,6 +47,15 @@ func CheckAlerts(s string) error {
 // have not written to themselves.
 type FirstContact string
 
+// CheckFirstContact checks a first contact setting.
+func CheckFirstContact(s string) error {
+	switch FirstContact(s) {
+	case FirstContactAnyone, FirstContactOwn:
+		return nil
+	}
+	return errors.New("is no setting of first contact: write anyone or own")
+}
+
 // The settings of first contact.
 const (
 	FirstContactAnyone FirstContact = "anyone"

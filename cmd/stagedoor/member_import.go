@@ -25,7 +25,7 @@ func newMemberImportCommand(s *site) *cobra.Command {
 		Use:   "import FILE.csv|FILE.jsonl",
 		Short: "Add members from a file",
 		Long: "Add members from a file; - is standard input.\n\n" +
-			"CSV begins with a line of column names: handle, name and address, and if you like alerts, digest_at, timezone, language and\n" +
+			"CSV begins with a line of column names: handle, name and address, and if you like alerts, digest_at, timezone, first_contact, language and\n" +
 			"password_hash (argon2id, $argon2id$v=19$...). Several addresses stand in one field with spaces between, the primary one\n" +
 			"first. JSONL has an object of these names on each line; addresses may be a list.\n\n" +
 			"A member who is there already, by handle and address, stays as they are: if an import is cut off, run it again.\n" +

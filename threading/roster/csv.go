@@ -20,6 +20,7 @@ var columns = map[string]func(*record, string){
 	"alerts":        func(r *record, s string) { r.alerts = s },
 	"digest_at":     func(r *record, s string) { r.digestAt = s },
 	"timezone":      func(r *record, s string) { r.timezone = s },
+	"first_contact": func(r *record, s string) { r.firstContact = s },
 	"language":      func(r *record, s string) { r.language = s },
 	"password_hash": func(r *record, s string) { r.passwordHash = s },
 }

@@ -19,6 +19,7 @@ type jsonMember struct {
 	Alerts       string   `json:"alerts"`
 	DigestAt     string   `json:"digest_at"`
 	Timezone     string   `json:"timezone"`
+	FirstContact string   `json:"first_contact"`
 	Language     string   `json:"language"`
 	PasswordHash string   `json:"password_hash"`
 }
@@ -53,7 +54,7 @@ func (j *jsonReader) next() (record, error) {
 			r.problem = "something follows the object: each line holds one"
 			return r, nil
 		}
-		r.handle, r.name, r.alerts, r.digestAt, r.timezone, r.language, r.passwordHash = m.Handle, m.Name, m.Alerts, m.DigestAt, m.Timezone, m.Language, m.PasswordHash
+		r.handle, r.name, r.alerts, r.digestAt, r.timezone, r.firstContact, r.language, r.passwordHash = m.Handle, m.Name, m.Alerts, m.DigestAt, m.Timezone, m.FirstContact, m.Language, m.PasswordHash
 		if m.Address != "" {
 			r.addresses = append(r.addresses, m.Address)
 		}

@@ -2,7 +2,7 @@
 //
 // A file is CSV with a line of column names (comma or semicolon between them),
 // or JSONL: one object a line. A member needs a handle, a name and an address;
-// alerts, digest_at, timezone, language and password_hash may follow. Of several addresses
+// alerts, digest_at, timezone, first_contact, language and password_hash may follow. Of several addresses
 // the first is the primary one: in CSV they stand in one field with spaces or
 // semicolons between them, in JSONL in the list addresses.
 //
@@ -76,6 +76,7 @@ type record struct {
 	alerts       string
 	digestAt     string
 	timezone     string
+	firstContact string
 	language     string
 	passwordHash string
 	problem      string // why it can't be read
@@ -193,7 +194,7 @@ func (im *importer) count(r record, e store.Enrolled) {
 // check says what is wrong with a record, in the words of a person.
 func (im *importer) check(r record) (store.NewMember, error) {
 	m := store.NewMember{
-		Member:    threading.Member{Handle: r.handle, Name: strings.TrimSpace(r.name), Alerts: threading.Alerts(r.alerts), DigestAt: r.digestAt, Timezone: r.timezone, Language: r.language},
+		Member:    threading.Member{Handle: r.handle, Name: strings.TrimSpace(r.name), Alerts: threading.Alerts(r.alerts), DigestAt: r.digestAt, Timezone: r.timezone, FirstContact: threading.FirstContact(r.firstContact), Language: r.language},
 		Addresses: r.addresses, Verifier: r.passwordHash,
 	}
 	if r.problem != "" {
@@ -209,6 +210,7 @@ func (im *importer) check(r record) (store.NewMember, error) {
 		{"alerts", r.alerts, threading.CheckAlerts, true},
 		{"digest_at", r.digestAt, threading.CheckDigestAt, true},
 		{"timezone", r.timezone, threading.CheckTimezone, true},
+		{"first_contact", r.firstContact, threading.CheckFirstContact, true},
 		{"language", r.language, im.o.Language, true},
 		{"password_hash", r.passwordHash, seal.CheckVerifier, true},
 	} {

@@ -99,7 +99,7 @@ func TestEveryRejectedLineIsTold(t *testing.T) {
 			"19 bob: the name contains a control character",
 			"21 : the handle looks like an e-mail address: use letters a-z, digits and hyphens only",
 		}, Result{Members: 20, Added: 2, Present: 1, Rejected: 17}},
-		"CSV with semicolons": {false, "handle;name;address\r\ncarl;Carl;carl@mail.example\r\n", nil, Result{Members: 1, Added: 1}},
+		"CSV with semicolons": {false, "handle;name;address;first_contact\r\ncarl;Carl;carl@mail.example;own\r\n", nil, Result{Members: 1, Added: 1}},
 		"CSV with an open quote": {false, "handle,name,address\ndora,\"Dora,dora@mail.example\nemil,Emil,emil@mail.example\n",
 			[]string{`2 : it can't be read as CSV: extraneous or missing " in quoted-field (all up to line 3 is lost with it)`}, Result{Members: 1, Rejected: 1}},
 		"JSONL": {true, strings.Join([]string{
@@ -115,6 +115,7 @@ func TestEveryRejectedLineIsTold(t *testing.T) {
 			`{"handle": "hans", "name": "Hans", "address": "hans@mail.example"} {}`,
 			`{"handle": "hans", "name": "Hans"}`,
 			`{"handle": "hans", "name": "Hans", "address": "hans@mail.example", "language": "tlh"}`,
+			`{"handle": "hans", "name": "Hans", "address": "hans@mail.example", "first_contact": "nobody"}`,
 			`{"handle": "ida", "name": "Ida", "address": "ida@mail.example", "language": "de"}`,
 		}, "\n"), []string{
 			"4 : name is a number, and must be a string",
@@ -126,7 +127,8 @@ func TestEveryRejectedLineIsTold(t *testing.T) {
 			"10 : something follows the object: each line holds one",
 			"11 hans: there is no address",
 			"12 hans: language is none of ours",
-		}, Result{Members: 12, Added: 3, Rejected: 9}},
+			"13 hans: first_contact is no setting of first contact: write anyone or own",
+		}, Result{Members: 13, Added: 3, Rejected: 10}},
 	} {
 		for _, trial := range []bool{true, false} {
 			got, rejected, err := importing(t, Options{Store: s, Trial: trial}, c.jsonl, c.text)
@@ -138,6 +140,9 @@ func TestEveryRejectedLineIsTold(t *testing.T) {
 	m, err := s.MemberByHandle(t.Context(), "tess")
 	if err != nil || m.Name != "Tess Talent" || m.Alerts != threading.AlertsDaily || m.DigestAt != "07:30" || m.Timezone != "Europe/Berlin" {
 		t.Errorf("%+v, %v", m, err)
+	}
+	if carl, err := s.MemberByHandle(t.Context(), "carl"); err != nil || carl.FirstContact != threading.FirstContactOwn {
+		t.Errorf("%+v, %v", carl, err)
 	}
 	if a, err := s.Addresses(t.Context(), m.ID); err != nil || len(a) != 2 || a[0].Real != "tess@mail.example" || !a[0].Primary || a[1].Primary {
 		t.Errorf("%+v, %v", a, err)
@@ -153,7 +158,7 @@ func TestFilesThatCantBeImported(t *testing.T) {
 		text, says string
 	}{
 		"empty":             {false, "", "line 1: the file is empty"},
-		"no column names":   {false, "tess,Tess,tess@mail.example\n", "line 1: column 1 is none that is known: write address, alerts, digest_at, handle, language, name, password_hash, timezone"},
+		"no column names":   {false, "tess,Tess,tess@mail.example\n", "line 1: column 1 is none that is known: write address, alerts, digest_at, first_contact, handle, language, name, password_hash, timezone"},
 		"no handle":         {false, "name,address\n", "line 1: the column handle is missing"},
 		"a column twice":    {false, "handle,name,name,address\n", "line 1: the column name is there twice"},
 		"an endless record": {false, "handle,name,address\nann,Ann,ann@mail.example\n\"" + strings.Repeat("x\n", 200000), "after line 2: the record is longer than 65536 octets: perhaps a quote is not closed"},
@@ -205,7 +210,7 @@ func TestUpdate(t *testing.T) {
 	}{
 		{false, `{"handle": "tess", "name": "Tess", "address": "tess@mail.example", "alerts": "daily"}`, Result{Members: 1, Added: 1}},
 		{false, `{"handle": "tess", "name": "Tess T.", "address": "tess@mail.example"}`, Result{Members: 1, Present: 1}},
-		{true, `{"handle": "tess", "name": "Tess T.", "addresses": ["tess@work.example", "tess@mail.example"]}`, Result{Members: 1, Updated: 1}},
+		{true, `{"handle": "tess", "name": "Tess T.", "addresses": ["tess@work.example", "tess@mail.example"], "first_contact": "own"}`, Result{Members: 1, Updated: 1}},
 		{true, `{"handle": "tess", "name": "Other", "address": "other@mail.example"}`, Result{Members: 1, Rejected: 1}},
 	}
 	for _, c := range steps {
@@ -214,7 +219,7 @@ func TestUpdate(t *testing.T) {
 		}
 	}
 	m, err := s.MemberByHandle(t.Context(), "tess")
-	if err != nil || m.Name != "Tess T." || m.Alerts != threading.AlertsDaily {
+	if err != nil || m.Name != "Tess T." || m.Alerts != threading.AlertsDaily || m.FirstContact != threading.FirstContactOwn {
 		t.Errorf("%+v, %v", m, err)
 	}
 	if a, err := s.Addresses(t.Context(), m.ID); err != nil || len(a) != 2 || a[0].Real != "tess@work.example" || !a[0].Primary {

@@ -141,6 +141,9 @@ func (t *tx) updateMember(s *Store, m threading.Member, r *memberRow, theirs []b
 	if g.Timezone != "" {
 		m.Timezone = g.Timezone
 	}
+	if g.FirstContact != "" {
+		m.FirstContact = g.FirstContact
+	}
 	if g.Language != "" {
 		m.Language = g.Language
 	}

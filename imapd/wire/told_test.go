@@ -105,7 +105,7 @@ func (b *believer) storeUnchanged(h *house, rnd *rand.Rand) {
 	to := min(len(b.box), from+1+rnd.IntN(5))
 	set, names := fmt.Sprintf("%d:%d", from+1, to), map[uint32]int{} // by UID, what MODIFIED calls them
 	verb := "STORE"
-	if rnd.IntN(2) == 0 {
+	if rnd.IntN(2) == 0 && b.box[from].uid != 0 && b.box[to-1].uid != 0 { // one that is gone already tells no UID
 		verb, set = "UID STORE", fmt.Sprintf("%d:%d", b.box[from].uid, b.box[to-1].uid)
 	}
 	silent := ""

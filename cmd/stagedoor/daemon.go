@@ -421,12 +421,9 @@ func (d *daemon) await(ctx context.Context) {
 
 // reload reads the certificate files again, asks again for what ACME did not
 // give, and looks whether new DKIM keys are in DNS. On an error the old
-// certificate stays, and the queue goes on as before.
+// certificate stays. The queue is paused, or goes on, in any case.
 func (d *daemon) reload(after *config.Config) error {
-	d.dkim.Wake()
-	if err := d.certs.Reload(); err != nil {
-		return err
-	}
 	d.queue.Pause(after.Outbound.Pause)
-	return nil
+	d.dkim.Wake()
+	return d.certs.Reload()
 }

@@ -248,8 +248,13 @@ func TestReloadTakesTheNewCertificate(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "cert.pem"), []byte("not a certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.reload(d.cfg); err == nil {
+	paused := *d.cfg
+	paused.Outbound.Pause = true
+	if err := d.reload(&paused); err == nil {
 		t.Error("a broken certificate is loaded")
+	}
+	if !d.queue.Paused() {
+		t.Error("a broken certificate keeps the queue from being paused")
 	}
 	for _, address := range []string{d.bound.imapTLS[0], d.bound.submissionTLS[0]} {
 		if got := served(address); got != "new.test" {

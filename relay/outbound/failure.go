@@ -47,6 +47,8 @@ func refusal(rep reply, stage string) *failure {
 	// 421: the server closes the connection (RFC 5321 section 3.8).
 	f.host = rep.code == 421
 	f.elsewhere = strings.HasPrefix(rep.enhanced, "4.3.")
+	// A full mailbox gets room again, whatever the code says: many servers say 552.
+	f.permanent = f.permanent && f.class != automatic.Full
 	return f
 }
 

@@ -119,7 +119,7 @@ func TestRoutedMail(t *testing.T) {
 
 // TestLMTPDialog: LHLO, and one answer for the one recipient (RFC 2033).
 func TestLMTPDialog(t *testing.T) {
-	for final, want := range map[string]string{"250 2.1.5 taken": "sent", "452 4.2.2 full": "temporary", "552 5.2.2 full": "permanent"} {
+	for final, want := range map[string]string{"250 2.1.5 taken": "sent", "452 4.2.2 full": "temporary", "552 5.2.2 full": "temporary", "554 5.7.1 not this": "permanent"} {
 		q := network(t, Options{Smarthost: Route{URL: "lmtp://" + script(t, func(_ net.Conn, expect func(string), say func(string)) {
 			say("220 mx.msg.example.com LMTP") // our own name: it runs on this machine
 			expect("LHLO mx.msg.example.com\r")

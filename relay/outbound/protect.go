@@ -148,7 +148,7 @@ func (q *Queue) connectMX(ctx context.Context, h hop, addr netip.Addr, n *need) 
 	case n.Enforced:
 		s.quit()
 		return nil, n.failure(fault)
-	case s.tls, !offered:
+	case !s.broken && (s.tls || !offered):
 		return s, nil
 	case ctx.Err() != nil:
 		return nil, hostFailure(ctx.Err(), "STARTTLS")

@@ -37,10 +37,7 @@ func (q *Queue) sendBy(ctx context.Context, destination string, l letter) (provi
 		}
 		addrs, err := q.addresses(ctx, h)
 		if err != nil {
-			// A permanent answer counts only where no other MX gave a hope.
-			if last == nil {
-				last = err
-			}
+			last = hope(last, err)
 			continue
 		}
 		for _, addr := range addrs {
@@ -149,6 +146,7 @@ func (q *Queue) guarded(ctx context.Context, s *session, step func() error) erro
 	release()
 	if err != nil {
 		s.quit()
+		s.broken = true
 	}
 	return err
 }

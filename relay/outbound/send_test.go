@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -207,6 +208,10 @@ hidden.example. A 127.0.0.3
 badmx.example. MX 10 servfail.example.
 cname.example. MX 10 pointer.example.
 pointer.example. CNAME mx1.plain.example.
+deadfirst.example. MX 10 gone.example.
+deadfirst.example. MX 20 servfail.example.
+deadlast.example. MX 10 servfail.example.
+deadlast.example. MX 20 gone.example.
 dangling.example. MX 10 nowhere.example.
 nowhere.example. CNAME gone.example.
 nothere.example. CNAME elsewhere.example.
@@ -237,6 +242,8 @@ nullandmore.example. MX 10 mx1.plain.example.
 		{"servfail.example", "host", "4.4.3", nil},
 		{"badmx.example", "host", "4.4.3", nil},
 		{"cname.example", "sent", "", good},
+		{"deadfirst.example", "host", "4.4.3", nil},
+		{"deadlast.example", "host", "4.4.3", nil},
 		{"dangling.example", "permanent", "5.1.2", nil},
 		{"nothere.example", "permanent", "5.1.10", nil},
 		{"nullandmore.example", "sent", "", good},
@@ -326,6 +333,44 @@ func TestOpportunisticTLS(t *testing.T) {
 	}
 }
 
+// TestTLSWithoutEHLO: who hangs up at the EHLO under TLS gets the mail in the
+// clear, as who can't do TLS at all.
+func TestTLSWithoutEHLO(t *testing.T) {
+	cert, _ := selfSigned(t, "whatever.example")
+	for _, answer := range []string{"", "554 not here\r\n"} {
+		server := script(t, func(c net.Conn, expect func(string), say func(string)) {
+			say("220 x.example")
+			expect("EHLO")
+			say("250-x.example\r\n250 STARTTLS")
+			buf := make([]byte, 512)
+			n, _ := c.Read(buf)
+			if string(buf[:n]) == "STARTTLS\r\n" {
+				say("220 go on")
+				tc := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert}})
+				if _, err := tc.Read(buf); err == nil {
+					_, _ = io.WriteString(tc, answer)
+				}
+				return
+			}
+			for _, code := range []string{"250 ok", "250 ok"} {
+				say(code)
+				if n, _ = c.Read(buf); n == 0 {
+					return
+				}
+			}
+			say("354 go on")
+			for range 7 {
+				expect("")
+			}
+			say("250 taken")
+		})
+		q := network(t, Options{Resolver: serveDNS(t, "x.example. A 127.0.0.1"), Port: int(netip.MustParseAddrPort(server).Port())})
+		if err := q.send(t.Context(), "x.example", letterTo("a@x.example", small)); err != nil {
+			t.Errorf("%q: %v", answer, err)
+		}
+	}
+}
+
 // TestLimits: what the server can't take is not sent at all.
 func TestLimits(t *testing.T) {
 	s := newSink(t, func(s *sink) { s.MaxMessageBytes, s.EnableSMTPUTF8 = 1000, false })
@@ -403,6 +448,30 @@ func TestOddServers(t *testing.T) {
 				expect(l)
 			}
 			say("250 taken")
+		}},
+		{"success by other codes", "sent", "", func(_ net.Conn, expect func(string), say func(string)) {
+			say("220 x")
+			expect("EHLO")
+			say("251 x")
+			expect("MAIL")
+			say("250 ok")
+			expect("RCPT")
+			say("251 forwarded")
+			expect("DATA")
+			say("354 go on")
+			for range 7 {
+				expect("")
+			}
+			say("252 taken")
+		}},
+		{"the mailbox is full", "temporary", "552 5.2.2: recipient refused", func(_ net.Conn, expect func(string), say func(string)) {
+			say("220 x")
+			expect("EHLO")
+			say("250 x")
+			expect("MAIL")
+			say("250 ok")
+			expect("RCPT")
+			say("552 5.2.2 mailbox full")
 		}},
 		{"busy", "host", "421: connection refused by the receiving server", func(_ net.Conn, _ func(string), say func(string)) {
 			say("421 too many connections from 192.0.2.1")

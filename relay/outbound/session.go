@@ -138,7 +138,7 @@ func (s *session) hello() error {
 	if err != nil {
 		return hostFailure(err, verb)
 	}
-	if rep.code != 250 {
+	if rep.code/100 != 2 {
 		f := refusal(rep, verb+" refused")
 		f.host, f.permanent = true, false
 		return f

@@ -53,7 +53,7 @@ func (s *session) deliver(l letter) error {
 		f.host, f.uncertain = false, true
 		return f
 	}
-	if rep.code != 250 {
+	if rep.code/100 != 2 { // RFC 5321 section 4.3.2 allows for other codes: the first digit says it
 		return refusal(rep, "message refused")
 	}
 	return nil
@@ -202,7 +202,7 @@ func (s *session) reset() error {
 		return err
 	}
 	rep, err := s.read(resetTimeout)
-	if err == nil && rep.code != 250 {
+	if err == nil && rep.code/100 != 2 {
 		err = errReply
 	}
 	return err

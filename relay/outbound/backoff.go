@@ -13,6 +13,10 @@ const (
 	maxWait   = 4 * time.Hour
 )
 
+// lastChance is for how long after the start, or after a pause, nothing is given
+// up for its age: what grew old meanwhile was not tried then.
+const lastChance = 4 * time.Hour
+
 // backoff is how long a row waits after it was tried once and n times more,
 // give or take a fifth, so that what failed together does not come back
 // together.

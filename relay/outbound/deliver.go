@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -264,7 +265,7 @@ func (q *Queue) settle(row store.Delivery, f *failure) {
 		q.o.Observe("refused", f.provider, now.Sub(row.CreatedAt))
 		log.Warn("refused for good: the message stays in its mailbox, the notification is dropped")
 		q.settler.add(verdict{row: row, note: f.text, tell: f.withheld && row.Kind == store.QueueNotification})
-	case now.Sub(row.CreatedAt) >= q.o.MaxAge:
+	case q.expired(row, now):
 		q.o.Observe("expired", f.provider, now.Sub(row.CreatedAt))
 		log.Warn("given up: it could not be delivered in time", "age", now.Sub(row.CreatedAt).Round(time.Minute))
 		q.settler.add(verdict{row: row, note: "given up after " + now.Sub(row.CreatedAt).Round(time.Hour).String() + ": " + f.text,
@@ -293,19 +294,24 @@ func (q *Queue) delayed(row store.Delivery, due time.Time, f *failure) {
 	}
 }
 
-// postpone puts off a row whose destination is known to be down.
+// expired reports whether a row has been tried for long enough.
+func (q *Queue) expired(row store.Delivery, now time.Time) bool {
+	return now.Sub(row.CreatedAt) >= q.o.MaxAge && now.UnixNano()-q.sendingSince.Load() >= int64(lastChance)
+}
+
+// postpone puts off a row whose destination is known to be down, until it is
+// tried again: that was no try of the row's.
 func (q *Queue) postpone(row store.Delivery, until time.Time, reason string) {
-	now := q.o.Now()
 	down := &failure{text: reason, host: true}
-	if now.Sub(row.CreatedAt) >= q.o.MaxAge {
+	if q.expired(row, q.o.Now()) {
 		q.settle(row, down)
 		return
 	}
-	due := now.Add(backoff(row.Attempts - 1))
-	if due.Before(until) {
-		due = until
-	}
+	due := until.Add(rand.N(postponeSpread))
 	down.text = "not tried, the destination is down: " + reason
 	q.delayed(row, due, down)
-	q.settler.add(verdict{row: row, due: due, reason: down.text})
+	q.settler.add(verdict{row: row, due: due, untried: true, reason: down.text})
 }
+
+// postponeSpread is over how long what waits for a destination comes back.
+const postponeSpread = 30 * time.Second

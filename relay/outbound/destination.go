@@ -1,6 +1,10 @@
 package outbound
 
-import "time"
+import (
+	"time"
+
+	"github.com/stagedoor/stagedoor/threading/store"
+)
 
 // How long a destination that can't be reached is left alone.
 const (
@@ -34,6 +38,7 @@ type destination struct {
 	took      time.Duration // what a delivery takes, on average
 	lastTurn  time.Time
 	downFor   time.Duration
+	downSince time.Time
 	downUntil time.Time
 	reason    string
 }
@@ -60,8 +65,17 @@ func (d *destination) failed(now time.Time, reason string) (down bool) {
 		return false
 	}
 	d.downFor = min(max(2*d.downFor, firstDown), maxDown)
-	d.downUntil, d.reason = now.Add(d.downFor), reason
+	d.downSince, d.downUntil, d.reason = now, now.Add(d.downFor), reason
 	return true
+}
+
+// isDown reports whether a row has to wait since the destination is down. The
+// operator knows better: once it is made due by hand the destination is tried.
+func (d *destination) isDown(row store.Delivery, now time.Time) bool {
+	if row.Asked && row.DueAt.After(d.downSince) {
+		d.downUntil = time.Time{}
+	}
+	return now.Before(d.downUntil)
 }
 
 // interval is the time from one message to the next at the destination's rate;

@@ -166,7 +166,7 @@ func (d *dispatcher) park(ctx context.Context, row store.Delivery) {
 	}
 	now := d.q.o.Now()
 	switch {
-	case now.Before(dest.downUntil):
+	case dest.isDown(row, now):
 		d.q.postpone(row, dest.downUntil, dest.reason)
 	case len(dest.parked) >= d.share(dest):
 		d.q.settler.add(verdict{row: row, due: dest.turn(now), untried: true, reason: "its turn has not come: the destination gets no more at the same time, or no more a minute"})

@@ -6,7 +6,7 @@
 //
 // A row leaves the queue when a server has said 250, when it was refused for
 // good (it is then recorded), when it has waited longer than MaxAge (recorded
-// too), or when it is not wanted any more: its member is suspended or gone, has
+// too, and not within hours of the start or of a pause), or when it is not wanted any more: its member is suspended or gone, has
 // turned alerts off, has blocked the message's writer, or has read it
 // (SkipRead), or mail to their address came back. Everything else is tried
 // again, after a minute at first and after twice as long each time, up to four
@@ -149,7 +149,9 @@ type Queue struct {
 	settler   *settler
 	leases    *leases
 	paused    atomic.Bool
-	wake      chan struct{} // tells the dispatcher of paused
+	// sendingSince is when it was started or a pause ended, in Unix nanoseconds.
+	sendingSince atomic.Int64
+	wake         chan struct{} // tells the dispatcher of paused
 }
 
 // New checks the options. It starts nothing.
@@ -176,6 +178,7 @@ func New(o Options) (*Queue, error) {
 		q.results = tlsrpt.NewRecorder(q.o.Store, q.o.Logger, q.o.Now)
 	}
 	q.composing = make(chan struct{}, q.o.Composing)
+	q.sendingSince.Store(q.o.Now().UnixNano())
 	if q.paused.Store(o.Paused); o.Paused {
 		q.sayPaused(true)
 	}
@@ -233,6 +236,7 @@ func (q *Queue) Pause(paused bool) {
 	if was := q.paused.Swap(paused); was == paused {
 		return
 	}
+	q.sendingSince.Store(q.o.Now().UnixNano())
 	q.sayPaused(paused)
 	select {
 	case q.wake <- struct{}{}:

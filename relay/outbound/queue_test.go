@@ -157,18 +157,19 @@ func TestBackoffToTheEnd(t *testing.T) {
 	sink := newSink(t, nil)
 	s.write(s.member("tess", "temp@mail.example"), "Hello\r\n")
 	began := s.now()
-	q := Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}
+	s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}))
 	var waits []time.Duration
 	for len(waits) < 100 {
-		stop := s.run(s.queue(q))
 		rows := s.rows("waiting or gone", s.waiting)
-		stop()
 		if len(rows) == 0 {
 			break
 		}
 		wait := rows[0].DueAt.Sub(s.now())
 		waits = append(waits, wait.Round(time.Second))
 		s.ahead.Add(int64(wait) + int64(time.Millisecond))
+		if _, err := s.RetryNow(t.Context(), 0); err != nil { // which wakes it
+			t.Fatal(err)
+		}
 	}
 	if age := s.now().Sub(began); age < 5*24*time.Hour || age > 5*24*time.Hour+5*time.Hour {
 		t.Errorf("given up after %s: %s", age, waits)
@@ -426,6 +427,71 @@ func TestDestinationUnreachable(t *testing.T) {
 	rows := s.rows("waiting", s.waiting)
 	if len(rows) != 100 || tries.Load() > 2*16 {
 		t.Errorf("%d rows left after %d tries", len(rows), tries.Load())
+	}
+}
+
+// TestAfterLongPause: what grew old while nothing was sent is not given up for
+// it, whether its destination is down or lets nobody through at first.
+func TestAfterLongPause(t *testing.T) {
+	s := newSite(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close() // nobody listens there
+	grey := newSink(t, nil)
+	tess := s.member("tess", "tess@down.example")
+	for range 40 {
+		s.write(tess, "Hello\r\n")
+	}
+	s.write(s.member("grey", "grey@mail.example"), "Hello\r\n")
+	q := s.queue(Options{Smarthost: Route{URL: "smtp://" + grey.addr()}, Routes: map[string]Route{"down.example": {URL: "smtp://" + l.Addr().String()}}, Paused: true})
+	s.run(q)
+	s.ahead.Add(int64(6 * 24 * time.Hour))
+	q.Pause(false)
+	if rows := s.rows("waiting or gone", s.waiting); len(rows) != 41 {
+		t.Errorf("%d rows of 41 are left: %s", len(rows), s.logged())
+	}
+	s.ahead.Add(int64(5 * time.Hour))
+	if _, err := s.RetryNow(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	s.rows("empty", empty)
+	if len(s.records()) != 40 || grey.count() != 1 {
+		t.Errorf("%d are given up, %d sent", len(s.records()), grey.count())
+	}
+}
+
+// TestRetryAfterRepair: what waits for a destination that was down is tried at
+// once when the operator says so, and none of it was counted as tried.
+func TestRetryAfterRepair(t *testing.T) {
+	s := newSite(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	tess := s.member("tess", "tess@mail.example")
+	for range 60 {
+		s.write(tess, "Hello\r\n")
+	}
+	s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + address}}))
+	for _, r := range s.rows("waiting", s.waiting) {
+		if down := strings.HasPrefix(r.LastError, "not tried"); down && r.Attempts != 0 || !down && r.Attempts != 1 {
+			t.Fatalf("%d attempts: %s", r.Attempts, r.LastError)
+		}
+	}
+	if l, err = net.Listen("tcp", address); err != nil {
+		t.Skip("the port is another's by now")
+	}
+	sink := serveSink(t, l, nil)
+	if n, err := s.RetryNow(t.Context(), 0); err != nil || n != 60 {
+		t.Fatal(n, err)
+	}
+	s.rows("empty", empty)
+	if sink.count() != 60 {
+		t.Errorf("%d messages", sink.count())
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/store"
 )
 
 // TestRequireTLS: what was sent with REQUIRETLS goes to servers that are proven
@@ -168,7 +169,6 @@ func TestWithheldInTheEnd(t *testing.T) {
 	if _, err := s.File(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
-	s.ahead.Store(int64(6 * 24 * time.Hour))
 	told := make(chan threading.ID, 10)
 	s.run(s.queue(Options{
 		Resolver: serveDNS(t, "x.example. MX 10 mx.x.example.\nmx.x.example. A 127.0.0.9\nmta-sts.x.example. A 127.0.0.9\n_mta-sts.x.example. TXT \"v=STSv1; id=1\"\n"),
@@ -177,6 +177,11 @@ func TestWithheldInTheEnd(t *testing.T) {
 			return nil
 		},
 	}))
+	s.rows("waiting", func(r []store.Delivery) bool { return len(r) == 1 && s.waiting(r) })
+	s.ahead.Store(int64(6 * 24 * time.Hour))
+	if _, err := s.RetryNow(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
 	s.rows("empty", empty)
 	if list := s.records(); len(told) != 1 || len(list) != 1 || !strings.Contains(list[0].Note, "given up after 144h0m0s: 4.7.5 REQUIRETLS: the policy can't be fetched") {
 		t.Errorf("told %d times, %+v", len(told), list)

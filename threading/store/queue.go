@@ -39,6 +39,7 @@ type Delivery struct {
 	TLS        threading.TLS
 	// Lease is whose the row is: it ends when another takes the row.
 	Lease threading.ID
+	Asked bool // RetryNow made it due
 
 	recipient []byte // sealed: see Recipient
 }
@@ -94,6 +95,7 @@ func (s *Store) Lease(ctx context.Context, n int, lease time.Duration) ([]Delive
 		list = nil
 		err := t.rows(someDue, []any{millis(now), n}, func(r scanner) error {
 			d, err := scanDelivery(r)
+			d.Asked = d.Lease == asked
 			d.LeasedTill, d.Lease = fromMillis(till), owner
 			d.Attempts++
 			list = append(list, d)
@@ -186,6 +188,9 @@ func (s *Store) Queue(ctx context.Context, limit int) ([]Delivery, error) {
 	return list, nil
 }
 
+// asked is the lease of a row that RetryNow made due: nobody's.
+const asked threading.ID = 1
+
 // RetryNow makes a row (zero: all that are not leased) due at once, and says how
 // many. ErrNotFound if there is no such row.
 func (s *Store) RetryNow(ctx context.Context, id threading.ID) (int, error) {
@@ -195,10 +200,10 @@ func (s *Store) RetryNow(ctx context.Context, id threading.ID) (int, error) {
 		var err error
 		t.queued = true
 		if id == 0 {
-			n, err = t.exec("UPDATE queue SET due_at = ?, leased_till = 0, lease = 0 WHERE leased_till <= ? AND due_at > ?", now, now, now)
+			n, err = t.exec("UPDATE queue SET due_at = ?, leased_till = 0, lease = ? WHERE leased_till <= ? AND due_at > ?", now, asked, now, now)
 			return err
 		}
-		n, err = t.exec("UPDATE queue SET due_at = ?, leased_till = 0, lease = 0 WHERE id = ? AND leased_till <= ?", now, id, now)
+		n, err = t.exec("UPDATE queue SET due_at = ?, leased_till = 0, lease = ? WHERE id = ? AND leased_till <= ?", now, asked, id, now)
 		return changed(n, err)
 	})
 	return int(n), err

@@ -103,6 +103,7 @@ func TestSignInByPassword(t *testing.T) {
 			t.Error("what was typed is shown as HTML")
 		}
 	}
+	wants(t, b.open("/signin", url.Values{"name": {"tess.real@mail.example"}, "password": {"tess-secret"}}, http.StatusForbidden), "A password goes with your name here")
 	wants(t, b.signInTess(), "<h1>Your account</h1>", "tess@msg.example.com")
 	wants(t, b.open("/account/addresses", nil, 200), "tess.real@mail.example")
 	page := b.open("/signout", url.Values{}, 200)

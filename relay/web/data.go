@@ -10,9 +10,10 @@ import (
 	"github.com/stagedoor/stagedoor/threading/export"
 )
 
-// Exports read whole mailboxes: so many at a time, for so long.
+// Exports read whole mailboxes: so many at a time, each of another member, for
+// so long.
 const (
-	maxExports = 2
+	maxExports = 4
 	exportTime = 30 * time.Minute
 	// maxExportsPerHour is how many a member may ask for.
 	maxExportsPerHour = 10
@@ -37,6 +38,11 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 		s.showAccount(ctx, w, http.StatusTooManyRequests, atData, v, accountPage{Problem: problem{Text: "You have loaded your data several times. Please try again in an hour."}})
 		return
 	}
+	if _, busy := s.exporters.LoadOrStore(v.ID, true); busy {
+		s.showAccount(ctx, w, http.StatusTooManyRequests, atData, v, accountPage{Problem: problem{Text: "You are loading your data already. Please wait until that is done."}})
+		return
+	}
+	defer s.exporters.Delete(v.ID)
 	select {
 	case s.exporting <- struct{}{}:
 		defer func() { <-s.exporting }()

@@ -136,6 +136,10 @@ func TestExport(t *testing.T) {
 		wants(t, b.open("/account/export", form, http.StatusUnprocessableEntity), `id="current-export" name="current"`, `href="#current-export"`, "The password is wrong.")
 	}
 	b.export(url.Values{"current": {"tess-secret"}})
+	b.s.exporters.Store(b.tess().ID, true)
+	wants(t, b.open("/account/export", url.Values{"current": {"tess-secret"}}, http.StatusTooManyRequests), "You are loading your data already")
+	b.s.exporters.Delete(b.tess().ID)
+	b.export(url.Values{"current": {"tess-secret"}})
 	for range maxExportsPerHour {
 		b.s.exports.allow("tess", maxExportsPerHour)
 	}

@@ -40,6 +40,9 @@ func (s *Server) signInByPassword(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, login.ErrDenied):
 		p.Problem = problem{Field: "name", Text: "The name or the password is wrong."}
+		if strings.Contains(p.Name, "@") && s.o.BaseURL != "" {
+			p.Problem.Text += " A password goes with your name here; to your own e-mail address a link can be mailed."
+		}
 		s.showSignIn(w, http.StatusForbidden, p)
 	case errors.Is(err, login.ErrBusy):
 		p.Problem = problem{Text: "Too many people are signing in right now. Please try again in a moment."}

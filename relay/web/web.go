@@ -110,6 +110,7 @@ type Server struct {
 	jobs       chan struct{} // what is done after its answer
 	// exporting are the exports under way.
 	exporting chan struct{}
+	exporters sync.Map // by member
 	working   sync.WaitGroup
 	log       *slog.Logger
 	http      *http.Server

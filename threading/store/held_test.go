@@ -136,6 +136,14 @@ func TestAddressRequest(t *testing.T) {
 	if q, err := x.AddressRequest(x.ctx, first); err != nil || q.Address != "new@mail.example" || q.MemberID != tess.ID {
 		t.Fatalf("%+v, %v", q, err)
 	}
+	set := func(status threading.MemberStatus) {
+		x.do(second(x.ChangeMember(x.ctx, "tess", func(m *threading.Member) error { m.Status = status; return nil })))
+	}
+	set(threading.MemberSuspended)
+	if err := x.GrantAddress(x.ctx, first); !errors.Is(err, ErrNotFound) {
+		t.Errorf("granted to who is suspended: %v", err)
+	}
+	set(threading.MemberActive)
 	if err := x.GrantAddress(x.ctx, first); err != nil {
 		t.Fatal(err)
 	}

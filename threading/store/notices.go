@@ -146,8 +146,8 @@ func (s *Store) GrantAddress(ctx context.Context, id threading.ID) error {
 		return err
 	}
 	return s.c.commit(ctx, func(t *tx) error {
-		if err := t.present(q.MemberID); err != nil {
-			return err
+		if err := t.row("SELECT 1 FROM members WHERE id = ? AND status = ?", []any{q.MemberID, threading.MemberActive}, new(int)); err != nil {
+			return err // a suspended member gets no address more
 		}
 		if err := changed(t.exec("DELETE FROM address_requests WHERE id = ?", id)); err != nil {
 			return err

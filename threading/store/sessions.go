@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -41,7 +42,7 @@ func (s *Store) NewSession(ctx context.Context, member threading.ID, agent strin
 	cookie = rand.Text()
 	id, now := s.o.IDs.Next(), s.o.Now()
 	if len(agent) > maxAgent {
-		agent = agent[:maxAgent]
+		agent = strings.ToValidUTF8(agent[:maxAgent], "") // not half a character
 	}
 	err = s.c.commit(ctx, func(t *tx) error {
 		if err := t.present(member); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stagedoor/stagedoor/threading"
 )
@@ -124,5 +125,15 @@ func TestSignInLinks(t *testing.T) {
 	}
 	if q, _ := x.Queue(x.ctx, 10); len(q) != maxLinks+1 {
 		t.Errorf("%d are mailed", len(q))
+	}
+}
+
+// A browser's name is cut between two characters.
+func TestLongAgent(t *testing.T) {
+	x := newFixture(t)
+	tess := x.member("tess")
+	x.do(second(x.NewSession(x.ctx, tess.ID, "x"+strings.Repeat("ö", maxAgent))))
+	if list, err := x.Sessions(x.ctx, tess.ID); err != nil || len(list) != 1 || !utf8.ValidString(list[0].Agent) || len(list[0].Agent) != maxAgent-1 {
+		t.Errorf("%q, %v", list, err)
 	}
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -18,13 +19,17 @@ const (
 	// before, are two programs that answer each other.
 	loopLength = 16
 	loopTime   = 10 * time.Minute
+	// operatorHour messages an hour one writer has for the operator: more is a
+	// program that answers what the operator's own program answers.
+	operatorHour = 30
 )
 
 // Refusals that end loops.
 var (
-	errHops    = refuse(554, 5, 4, 6, "Your message has passed more than %d mail servers: it goes round in circles.", maxHops)
-	errOwnMail = refuse(554, 5, 4, 6, "This message comes from an address of this server itself: it has been forwarded back to where it came from.")
-	errLoop    = refuse(450, 4, 4, 6, "This conversation has had %d messages in turns within a few minutes, as if two programs answered each other. Please try again a little later.", loopLength)
+	errHops         = refuse(554, 5, 4, 6, "Your message has passed more than %d mail servers: it goes round in circles.", maxHops)
+	errOwnMail      = refuse(554, 5, 4, 6, "This message comes from an address of this server itself: it has been forwarded back to where it came from.")
+	errOperatorPace = refuse(450, 4, 4, 6, "You have written %d messages to this address within an hour, as if a program answered. Please try again later.", operatorHour)
+	errLoop         = refuse(450, 4, 4, 6, "This conversation has had %d messages in turns within a few minutes, as if two programs answered each other. Please try again a little later.", loopLength)
 )
 
 // loops refuses what comes back to us.
@@ -37,6 +42,19 @@ func (p *Pipeline) loops(h *head, auth senderauth.Result) error {
 		return errOwnMail
 	}
 	return nil
+}
+
+// operatorPace refuses a writer who has written too much to the operator.
+func (p *Pipeline) operatorPace(ctx context.Context, in Inbound, h *head) error {
+	writer := in.ReversePath
+	if from := h.addresses("From"); len(from) > 0 {
+		writer = from[0]
+	}
+	within, err := p.o.Store.OperatorMail(ctx, strings.ToLower(writer), operatorHour, time.Hour)
+	if err == nil && !within {
+		return errOperatorPace
+	}
+	return err
 }
 
 // inTurns reports whether the thread's last messages came in turns and too

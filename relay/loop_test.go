@@ -91,7 +91,31 @@ func TestOperatorMailThatComesBack(t *testing.T) {
 			t.Fatalf("round %d: %d queued, %v", n, len(q), err)
 		}
 		// What the operator's mailbox got, and sends back under another address.
-		raw = append([]byte(strings.Replace(string(q[n].Header), support, "list@elsewhere.example", 1)), "Please\r\n"...)
+		raw = append([]byte(strings.Replace(string(q[n].Header), support, fmt.Sprintf("list%d@elsewhere.example", n%2), 1)), "Please\r\n"...)
+	}
+}
+
+// A ticket system that acknowledges each message, and each acknowledgement,
+// ends in a refusal for the time being; others are heard.
+func TestOperatorMailThatIsAnswered(t *testing.T) {
+	s := newStage(t, nil)
+	s.now = time.Now() // as the stage's IDs
+	support := "support@" + testDomain
+	write := func(from string, n int) error {
+		return s.arrive(from, true, letterFrom(from, support, fmt.Sprint("Ticket ", n), "We got your message.\n"), support)
+	}
+	for n := range operatorHour {
+		if err := write("Tickets@operator.example", n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantRefusal(t, write("tickets@operator.example", operatorHour), errOperatorPace)
+	if err := write("x@stranger.example", 0); err != nil {
+		t.Errorf("somebody else: %v", err)
+	}
+	s.now = s.now.Add(time.Hour + time.Minute)
+	if err := write("tickets@operator.example", operatorHour); err != nil {
+		t.Errorf("an hour later: %v", err)
 	}
 }
 

@@ -199,6 +199,8 @@ func (p *Pipeline) receiveControl(ctx context.Context, in Inbound, t Target, h *
 			if err := p.receiveComplaint(ctx, in, h); err != nil {
 				return err
 			}
+		} else if err := p.operatorPace(ctx, in, h); err != nil {
+			return err
 		}
 		return p.toOperator(ctx, t, h, in.Message, "")
 	case v.Kind != automatic.Person:

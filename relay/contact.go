@@ -30,6 +30,8 @@ type ContactForm struct {
 	Files      []ContactFile
 	// Once, if set, makes a form that is sent twice one message.
 	Once string
+	// Single takes, with Once, one message and no other.
+	Single bool
 }
 
 // ContactFile is a file that is attached to a ContactForm.
@@ -63,6 +65,9 @@ func (p *Pipeline) Contact(ctx context.Context, f ContactForm) (threading.Filed,
 		return threading.Filed{}, err
 	}
 	pl := &plan{writer: f.Writer, letters: []*letter{p.newLetter(f.Writer, []addressee{a})}}
+	if f.Single {
+		pl.single = p.o.Store.Keyring().Hash("contact-single", f.Once)
+	}
 	if err := p.wantsAnswers(ctx, pl.letters[0]); err != nil {
 		return threading.Filed{}, err
 	}

@@ -69,6 +69,8 @@ func (p *Pipeline) fileAll(ctx context.Context, pl *plan, h *head, msg *spool.Me
 		return nil, errSameText
 	case errors.Is(err, store.ErrSameTextByMany):
 		return nil, errSameTextByMany
+	case errors.Is(err, store.ErrSpent):
+		return nil, errFormSpent
 	}
 	if err = paceRefusal(err); err != nil {
 		return nil, fmt.Errorf("file the message: %w", err)
@@ -262,6 +264,7 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, v *versions, digest stri
 		Message:   threading.Message{ID: l.messageID, ThreadID: l.view.Thread.ID, WriterID: l.writer.ID, BodyID: v.plain.body.ID, FiledAt: now, TLS: l.tls},
 		Body:      v.plain.body,
 		Dedupe:    p.dedupe(l, h, digest),
+		Single:    pl.single,
 
 		NotifyAfter: p.o.NotifyAfter,
 	}

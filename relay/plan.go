@@ -25,6 +25,8 @@ type plan struct {
 	// alsoFrom is an address that the writer used though it is not registered;
 	// it points to them like the others.
 	alsoFrom string
+	// single, if set, is what is good for one message.
+	single []byte
 }
 
 // plan decides the threads. The recipient decides: a reply alias means its

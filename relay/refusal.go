@@ -55,6 +55,7 @@ var (
 	errNoSuchRole    = refuse(550, 5, 1, 1, "There is no such role or production.").about("about")
 	errOwnRole       = refuse(550, 5, 1, 3, "This is a role of your own production: write to the member you want to reach instead.")
 	errOutside       = refuse(550, 5, 7, 1, "You can only write to members here, at their contact address or by replying to their message. For other mail use your own mail account.")
+	errFormSpent     = refuse(550, 5, 7, 1, "A message of this form has been sent already, so this one was not. Keep your text, go back to the profile and press Contact again.")
 	errNoRecipient   = refuse(554, 5, 5, 1, "No valid recipient was given.")
 )
 

@@ -99,6 +99,9 @@ type Filing struct {
 	// was filed within DedupeFor, nothing is written and the first filing is
 	// returned. Nil: not checked.
 	Dedupe []byte
+	// Single, with Dedupe, is the keyed hash of what is good for one message,
+	// whatever is in it. Nil: not checked.
+	Single []byte
 	// Mark, if set, flags the writer's own copies of an earlier message.
 	Mark *Mark
 	// Text is counted, if the filing starts a thread.

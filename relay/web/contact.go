@@ -208,7 +208,7 @@ func (s *Server) contact(w http.ResponseWriter, r *http.Request) {
 	if draft.Problem.Text == "" {
 		f.Writer, f.To = c.writer, c.to
 		if c.ticket.Writer != 0 {
-			f.Once = hex.EncodeToString(c.ticket.Once[:])
+			f.Once, f.Single = hex.EncodeToString(c.ticket.Once[:]), true
 		}
 		var again time.Duration
 		if draft.Problem, again, err = s.send(ctx, f); again > 0 {

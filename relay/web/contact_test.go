@@ -207,6 +207,18 @@ func TestSignedLinks(t *testing.T) {
 	if n := len(b.Mailbox("sam", "INBOX")); n != before+1 {
 		t.Errorf("%d messages of one form", n-before)
 	}
+	for name, other := range map[string]map[string]string{"text": {"text": "It is somebody else"}, "about": {"about": "hamlet"}} {
+		changed := maps.Clone(form)
+		maps.Copy(changed, other)
+		status, page := b.postForm("/contact/sam", changed, nil)
+		if n := len(b.Mailbox("sam", "INBOX")); status != http.StatusUnprocessableEntity || n != before+1 {
+			t.Errorf("the form with another %s: %d, %d messages\n%s", name, status, n-before, page)
+		}
+		wants(t, page, "has been sent already", changed["text"]) // no word is lost
+	}
+	if status, page := b.postForm("/contact/sam", form, nil); status != http.StatusCreated {
+		t.Errorf("the same once more: %d\n%s", status, page)
+	}
 	wants(t, b.open(link, nil, http.StatusForbidden), "This link has been used")
 
 	with := func(q url.Values, name, value string) url.Values { q.Set(name, value); return q }

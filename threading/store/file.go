@@ -10,6 +10,9 @@ import (
 	"github.com/stagedoor/stagedoor/threading"
 )
 
+// ErrSpent refuses a filing under whose Single another was filed.
+var ErrSpent = errors.New("another message was filed of what is good for one")
+
 // filingRow is a Filing with everything compressed, sealed and numbered before
 // the committer gets it.
 type filingRow struct {
@@ -26,7 +29,7 @@ type filingRow struct {
 // threading.DedupeFor writes nothing and returns the first filing. Filings may
 // share a body. A member who has been removed meanwhile, or has blocked the
 // writer, gets no copy; one who is not told of the thread at once, no
-// notification. A *PaceError if the writer has written too much.
+// notification. ErrSpent; a *PaceError if the writer has written too much.
 func (s *Store) File(ctx context.Context, filings ...threading.Filing) ([]threading.Filed, error) {
 	rows := make([]filingRow, len(filings))
 	for i, f := range filings {
@@ -90,16 +93,18 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 	}
 	filed := threading.Filed{ThreadID: m.ThreadID, MessageID: m.ID}
 	if f.Dedupe != nil {
-		// A row that is too old is taken over; a young one stops the filing.
-		n, err := t.exec(`INSERT INTO dedupe (hash, thread_id, message_id, filed_at) VALUES (?, ?, ?, ?)
-			ON CONFLICT (hash) DO UPDATE SET thread_id = excluded.thread_id, message_id = excluded.message_id, filed_at = excluded.filed_at
-			WHERE dedupe.filed_at < ?`, f.Dedupe, m.ThreadID, m.ID, millis(m.FiledAt), millis(m.FiledAt.Add(-threading.DedupeFor)))
-		if err != nil {
-			return filed, fmt.Errorf("note the message: %w", err)
-		}
-		if n == 0 {
+		if first, err := t.noteFiled(f.Dedupe, m); err != nil {
+			return filed, err
+		} else if !first {
 			filed.Duplicate = true
 			return filed, t.row("SELECT thread_id, message_id FROM dedupe WHERE hash = ?", []any{f.Dedupe}, &filed.ThreadID, &filed.MessageID)
+		}
+		if f.Single != nil {
+			if first, err := t.noteFiled(f.Single, m); err != nil {
+				return filed, err
+			} else if !first {
+				return filed, ErrSpent
+			}
 		}
 	}
 	if err := t.keepPace(f); err != nil {
@@ -142,6 +147,18 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 		return filed, t.mark(f, m.ThreadID)
 	}
 	return filed, nil
+}
+
+// noteFiled notes a message under a hash, and reports whether it is the first
+// there. A row that is too old is taken over.
+func (t *tx) noteFiled(hash []byte, m threading.Message) (bool, error) {
+	n, err := t.exec(`INSERT INTO dedupe (hash, thread_id, message_id, filed_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (hash) DO UPDATE SET thread_id = excluded.thread_id, message_id = excluded.message_id, filed_at = excluded.filed_at
+		WHERE dedupe.filed_at < ?`, hash, m.ThreadID, m.ID, millis(m.FiledAt), millis(m.FiledAt.Add(-threading.DedupeFor)))
+	if err != nil {
+		return false, fmt.Errorf("note the message: %w", err)
+	}
+	return n > 0, nil
 }
 
 func (t *tx) addThread(n *threading.NewThread) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -185,6 +186,39 @@ func TestFileKnowsARetry(t *testing.T) {
 	}
 	if n := x.count("queue"); n != 2 {
 		t.Errorf("%d rows in the queue", n)
+	}
+}
+
+// Of several messages that come at once under one Single one is filed, and a
+// retry of it is known.
+func TestFileTakesOneOfWhatIsGoodForOne(t *testing.T) {
+	x := newFixture(t)
+	sam, tess := x.member("sam"), x.member("tess")
+	errs := make([]error, 8)
+	var tries sync.WaitGroup
+	for i := range errs {
+		f := x.start(sam, tess, fmt.Sprint("hello ", i))
+		f.Dedupe, f.Single = fmt.Appendf(nil, "0123456789abcde%d", i), []byte("fedcba9876543210")
+		tries.Go(func() {
+			_, errs[i] = x.File(x.ctx, f)
+			for range 2 { // a retry
+				if again, err := x.File(x.ctx, f); !errors.Is(err, errs[i]) || err == nil && !again[0].Duplicate {
+					t.Errorf("first %v, then %v, %v", errs[i], again, err)
+				}
+			}
+		})
+	}
+	tries.Wait()
+	taken := 0
+	for _, err := range errs {
+		if err == nil {
+			taken++
+		} else if !errors.Is(err, ErrSpent) {
+			t.Error(err)
+		}
+	}
+	if n := len(x.entries(x.mailbox(tess, threading.Inbox))); taken != 1 || n != 1 {
+		t.Errorf("%d were taken, %d are in INBOX", taken, n)
 	}
 }
 

@@ -14,15 +14,15 @@ import (
 // MailSignInLink mails a link that signs in to the member with that handle,
 // contact address or real address, and leads to a page then (a path below the
 // base URL, which the door has checked; empty: the account). It is no error if there is none, or if
-// links that work were mailed already: callers say the same in all cases.
-func (p *Pipeline) MailSignInLink(ctx context.Context, name, to string) error {
+// links that the requester asked for still work: callers say the same in all cases.
+func (p *Pipeline) MailSignInLink(ctx context.Context, name, to, requester string) error {
 	m, err := p.memberByName(ctx, strings.TrimSpace(name))
 	if errors.Is(err, store.ErrNotFound) || err == nil && m.Status != threading.MemberActive {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	_, err = p.o.Store.NewSignInLink(ctx, m.ID, func(id threading.ID) (store.Notice, error) {
+	_, err = p.o.Store.NewSignInLink(ctx, m.ID, requester, func(id threading.ID) (store.Notice, error) {
 		return p.signInNotice(ctx, m, id, to)
 	})
 	if errors.Is(err, store.ErrTooManyLinks) || errors.Is(err, store.ErrNotFound) {
@@ -53,7 +53,7 @@ func (p *Pipeline) signInNotice(ctx context.Context, m threading.Member, id thre
 // DeviceLink makes a link that signs a member, who is signed in, in on another
 // device. store.ErrTooManyLinks.
 func (p *Pipeline) DeviceLink(ctx context.Context, m threading.Member) (string, error) {
-	id, err := p.o.Store.NewSignInLink(ctx, m.ID, nil)
+	id, err := p.o.Store.NewSignInLink(ctx, m.ID, "", nil)
 	if err != nil {
 		return "", err
 	}

@@ -250,7 +250,7 @@ func (s *site) own(m threading.Member) {
 	if err := s.FileDigest(s.t.Context(), due[0], s.now(), &digest); err != nil {
 		s.t.Fatal(err)
 	}
-	if _, err := s.NewSignInLink(s.t.Context(), m.ID, func(threading.ID) (store.Notice, error) { return notice("link"), nil }); err != nil {
+	if _, err := s.NewSignInLink(s.t.Context(), m.ID, "", func(threading.ID) (store.Notice, error) { return notice("link"), nil }); err != nil {
 		s.t.Fatal(err)
 	}
 	if err := s.EnqueueNotice(s.t.Context(), notice("notice")); err != nil {

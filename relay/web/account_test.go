@@ -399,15 +399,3 @@ func TestRemoteIP(t *testing.T) {
 		}
 	}
 }
-
-func TestLimiter(t *testing.T) {
-	var l limiter
-	ip := network(&http.Request{RemoteAddr: "[2001:db8::1]:1"})
-	neighbour := network(&http.Request{RemoteAddr: "[2001:db8::2]:1"})
-	other := network(&http.Request{RemoteAddr: "192.0.2.1:1"})
-	for i, c := range []bool{l.allow(ip, 2), l.allow(neighbour, 2), l.allow(ip, 2), l.allow(other, 2)} {
-		if want := i != 2; c != want {
-			t.Errorf("call %d: %v", i, c)
-		}
-	}
-}

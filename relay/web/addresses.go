@@ -28,8 +28,8 @@ func (s *Server) addAddress(ctx context.Context, w http.ResponseWriter, r *http.
 	case local != "" && strings.EqualFold(domain, s.o.Domain):
 		wrong("Please give an address of your own, not one of this service.")
 		return
-	case s.o.BaseURL == "" || !s.links.allow(network(r), maxLinksPerHour):
-		wrong("Too many links were asked for from your network. Please try again in an hour.")
+	case s.o.BaseURL == "" || !s.added.allow(v.Handle, maxLinksPerHour):
+		wrong("You have asked for many links. Please try again in an hour.")
 		return
 	}
 	err = s.o.Pipeline.RequestAddress(ctx, v.Member, addr)

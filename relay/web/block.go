@@ -9,6 +9,9 @@ import (
 	"github.com/stagedoor/stagedoor/threading/store"
 )
 
+// maxBlocksPerHour is how often a member may do something on that page.
+const maxBlocksPerHour = 60
+
 // blockPage is what the page behind a notification's link shows.
 type blockPage struct {
 	spoken
@@ -50,6 +53,10 @@ func (s *Server) setBlock(w http.ResponseWriter, r *http.Request) {
 	}
 	l, other := s.o.Languages.Of(a.Viewer.Language), a.Other.DisplayName()
 	tell := func(status int, title string, sentences ...string) { s.showIn(l, w, status, title, "text", sentences) }
+	if !s.blocks.allow(a.Viewer.Handle, maxBlocksPerHour) {
+		tell(http.StatusTooManyRequests, l.Say("page.wait"), l.Say("page.too_often"))
+		return
+	}
 	action := r.PostFormValue("action")
 	block, report := action == "block" || action == "both", action == "report" || action == "both"
 	var said []string

@@ -11,6 +11,33 @@ import (
 	"github.com/stagedoor/stagedoor/threading/seal"
 )
 
+// Who blocks and unblocks all the time is asked to wait.
+func TestFloodsOfBlocks(t *testing.T) {
+	p := newPages(t)
+	local, _, _ := strings.Cut(p.Alias, "@")
+	id, _ := p.Store.Keyring().ParseToken(seal.TokenAlias, strings.TrimPrefix(local, "t-"))
+	link := "/block/" + p.Store.Keyring().Token(seal.TokenBlock, id)
+	for i := range maxBlocksPerHour {
+		if res, body := p.post(link, url.Values{"action": {[]string{"block", "unblock"}[i%2]}}); res.StatusCode != 200 {
+			t.Fatalf("%d: %d\n%s", i, res.StatusCode, body)
+		}
+	}
+	res, body := p.post(link, url.Values{"action": {"block"}})
+	if res.StatusCode != http.StatusTooManyRequests || !strings.Contains(body, "try again in an hour") {
+		t.Errorf("%d\n%s", res.StatusCode, body)
+	}
+	alias, err := p.Store.Alias(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if blocked, err := p.Store.Blocked(t.Context(), alias.ViewerID, alias.OtherID); err != nil || blocked {
+		t.Errorf("blocked all the same: %v, %v", blocked, err)
+	}
+	if res, _ := p.get(link); res.StatusCode != 200 {
+		t.Errorf("the page: %d", res.StatusCode)
+	}
+}
+
 func TestBlockAndReport(t *testing.T) {
 	p := newPages(t)
 	ctx := context.Background()

@@ -175,7 +175,7 @@ func (s *Server) contact(w http.ResponseWriter, r *http.Request) {
 	within := s.forms.allow(network(r), s.o.FormsPerNetwork)
 	f := s.readContact(r, func(ticket string) bool {
 		if c, err = s.senders(ctx, r, ticket); err == nil && within {
-			within = s.forms.allow("member "+c.writer.Handle, s.o.FormsPerMember)
+			within = s.ownForms.allow(c.writer.Handle, s.o.FormsPerMember)
 		}
 		if err != nil || !within {
 			return false

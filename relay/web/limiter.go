@@ -1,18 +1,27 @@
 package web
 
 import (
+	"container/list"
 	"net/http"
 	"net/netip"
 	"sync"
 	"time"
 )
 
-// limiter bounds how often something is done by one network, or one member,
-// within an hour.
+// limiter bounds how often something is done by one of its kind, such as a
+// network or a member, within an hour of the first time. Of too many to count,
+// the one whose hour began first is forgotten. Networks and members have
+// limiters of their own: who has many addresses makes room among addresses only.
 type limiter struct {
 	mu    sync.Mutex
+	count map[string]*list.Element // of *counted
+	began list.List                // the oldest first
+}
+
+type counted struct {
+	who   string
 	since time.Time
-	count map[string]int
+	n     int
 }
 
 // maxLimited is how many are counted at a time.
@@ -25,22 +34,42 @@ func (l *limiter) allow(who string, n int) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.count == nil || time.Since(l.since) > time.Hour || len(l.count) >= maxLimited {
-		l.count, l.since = map[string]int{}, time.Now()
+	l.forget()
+	e := l.count[who]
+	if e == nil {
+		if l.count == nil {
+			l.count = map[string]*list.Element{}
+		}
+		if len(l.count) == maxLimited {
+			l.remove(l.began.Front())
+		}
+		e = l.began.PushBack(&counted{who: who, since: time.Now()})
+		l.count[who] = e
 	}
-	l.count[who]++
-	return l.count[who] <= n
+	c := e.Value.(*counted)
+	c.n++
+	return c.n <= n
 }
 
 // used says how often it was done within the hour.
 func (l *limiter) used(who string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(l.since) > time.Hour {
-		return 0
+	l.forget()
+	if e := l.count[who]; e != nil {
+		return e.Value.(*counted).n
 	}
-	return l.count[who]
+	return 0
 }
+
+// forget removes those whose hour is over.
+func (l *limiter) forget() {
+	for e := l.began.Front(); e != nil && time.Since(e.Value.(*counted).since) > time.Hour; e = l.began.Front() {
+		l.remove(e)
+	}
+}
+
+func (l *limiter) remove(e *list.Element) { delete(l.count, l.began.Remove(e).(*counted).who) }
 
 // network is where a request comes from, as it is counted: an IPv4 address, or
 // an IPv6 /64.

@@ -74,8 +74,9 @@ func (s *Server) mailLink(w http.ResponseWriter, r *http.Request) {
 	if to == atSettings {
 		to = ""
 	}
+	requester := network(r)
 	s.later(func(ctx context.Context) {
-		if err := s.o.Pipeline.MailSignInLink(ctx, name, to); err != nil {
+		if err := s.o.Pipeline.MailSignInLink(ctx, name, to, requester); err != nil {
 			s.log.Error("a sign-in link can't be mailed", "error", err)
 		}
 	})

@@ -104,9 +104,12 @@ type Server struct {
 	cssVersion string
 	secure     bool          // members reach us by HTTPS
 	links      limiter       // mailed, by network
-	forms      limiter       // contact forms, by network and by member
+	added      limiter       // links to addresses that are to be added, by member
+	forms      limiter       // contact forms, by network
+	ownForms   limiter       // the same by member
 	misses     limiter       // contact forms to nobody, by member
 	exports    limiter       // by member
+	blocks     limiter       // what is done on the page that blocks and reports, by member
 	jobs       chan struct{} // what is done after its answer
 	// exporting are the exports under way.
 	exporting chan struct{}

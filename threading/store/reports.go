@@ -50,8 +50,8 @@ func (s *Store) AddReport(ctx context.Context, r threading.Report) (threading.Re
 			return err
 		}
 		news = !open
-		_, err = t.exec(`INSERT INTO reports (id, reporter_id, other_id, thread_id, via, reason, status, resolution, created_at, resolved_at) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, 0)
-			ON CONFLICT (id) DO UPDATE SET via = excluded.via, reason = excluded.reason, status = excluded.status, resolution = '', resolved_at = 0`,
+		_, err = t.exec(`INSERT INTO reports (id, reporter_id, other_id, thread_id, via, reason, status, resolution, created_at, resolved_at, told) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, 0, 1)
+			ON CONFLICT (id) DO UPDATE SET via = excluded.via, reason = excluded.reason, status = excluded.status, resolution = '', resolved_at = 0, told = 1`,
 			r.ID, r.ReporterID, r.OtherID, r.ThreadID, r.Via, r.Reason, r.Status, millis(r.CreatedAt))
 		if err != nil || !news {
 			return err
@@ -150,7 +150,8 @@ func (t *tx) junk(member, from threading.ID, to threading.Mailbox, first, last u
 // junked reports the messages of others that were just put into Junk as the
 // entries from first to last, and mutes their threads: a client's own filter
 // may have moved them, so that nobody is blocked by it. What the relay noticed
-// by itself becomes the member's report, and keeps its reason.
+// by itself becomes the member's report, and keeps its reason. A message that
+// goes back and forth is an event once.
 func (t *tx) junked(member, mailbox threading.ID, first, last uint32, now int64) error {
 	const theirs = ` FROM entries e JOIN items i ON i.member_id = e.member_id AND i.id = e.item_id
 		JOIN messages m ON m.thread_id = i.thread_id AND m.id = i.message_id
@@ -159,18 +160,23 @@ func (t *tx) junked(member, mailbox threading.ID, first, last uint32, now int64)
 	err := t.rows(`INSERT INTO reports (id, reporter_id, other_id, thread_id, via, reason, status, resolution, created_at, resolved_at)
 		SELECT i.id, e.member_id, m.writer_id, i.thread_id, ?, '', ?, '', ?, 0`+theirs+`
 		ON CONFLICT (id) DO UPDATE SET via = excluded.via, status = excluded.status, resolution = '', resolved_at = 0 WHERE reports.status = ? OR reports.via = ?
-		RETURNING id, reporter_id, other_id, thread_id, via`,
+		RETURNING id, reporter_id, other_id, thread_id, via, told`,
 		[]any{threading.ReportJunk, threading.ReportOpen, now, member, mailbox, first, last, threading.ReportWithdrawn, threading.ReportText}, func(row scanner) error {
 			var r threading.Report
-			err := row.Scan(&r.ID, &r.ReporterID, &r.OtherID, &r.ThreadID, &r.Via)
-			made = append(made, r)
+			var told bool
+			err := row.Scan(&r.ID, &r.ReporterID, &r.OtherID, &r.ThreadID, &r.Via, &told)
+			if !told {
+				made = append(made, r)
+			}
 			return err
 		})
 	for _, r := range made {
 		if err != nil {
 			break
 		}
-		err = t.emitReport(r, now)
+		if err = t.emitReport(r, now); err == nil {
+			_, err = t.exec("UPDATE reports SET told = 1 WHERE id = ?", r.ID)
+		}
 	}
 	if err == nil {
 		_, err = t.exec("INSERT INTO mutes (member_id, thread_id, created_at) SELECT DISTINCT e.member_id, i.thread_id, ?"+theirs+" ON CONFLICT DO NOTHING", now, member, mailbox, first, last)

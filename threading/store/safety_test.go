@@ -137,6 +137,25 @@ func TestJunk(t *testing.T) {
 	}
 }
 
+// A message that goes to Junk and back, and there again, is reported as often;
+// the platform hears of it once.
+func TestJunkBackAndForth(t *testing.T) {
+	h := newHooked(t)
+	for range 3 {
+		h.move(h.tess, "INBOX", "Junk")
+		if list, err := h.Reports(h.ctx, threading.ReportOpen, 10); err != nil || len(list) != 1 {
+			t.Fatalf("%d reports, %v", len(list), err)
+		}
+		h.move(h.tess, "Junk", "INBOX")
+		if list, err := h.Reports(h.ctx, threading.ReportOpen, 10); err != nil || len(list) != 0 {
+			t.Fatalf("moved back: %d reports, %v", len(list), err)
+		}
+	}
+	if list, err := h.WebhookEvents(h.ctx, h.hook.ID, false, 0, 10); err != nil || len(list) != 1 {
+		t.Errorf("%d events, %v", len(list), err)
+	}
+}
+
 // While a report is open its thread is kept, whatever the reporter deletes.
 func TestEvidenceIsKept(t *testing.T) {
 	x := newFixture(t)

@@ -20,7 +20,10 @@ const (
 	maxSessions   = 50
 	maxAgent      = 200 // octets of Session.Agent
 	SignInLinkFor = 15 * time.Minute
-	maxLinks      = 3 // sign-in links of one member that work at a time
+	// So many sign-in links of one member work at a time: that one requester asked
+	// for, and that all did.
+	maxLinks    = 3
+	maxAllLinks = 20
 )
 
 const sealedSession = "session" // the hash use of cookies
@@ -110,15 +113,19 @@ func (s *Store) EndSession(ctx context.Context, member, id, keep threading.ID) e
 	})
 }
 
-// ErrTooManyLinks refuses to mail another sign-in link while some still work.
+// ErrTooManyLinks refuses a requester another sign-in link while some still work.
 var ErrTooManyLinks = errors.New("links to sign in were mailed already: please look for them, or try again in a quarter of an hour")
 
 // NewSignInLink notes a link that signs the member in once within
 // SignInLinkFor, and queues the message that compose makes of it; nil: none.
-// ErrTooManyLinks, ErrNotFound.
-func (s *Store) NewSignInLink(ctx context.Context, member threading.ID, compose func(id threading.ID) (Notice, error)) (threading.ID, error) {
+// requester is who asks, such as a network: each has links of its own. Empty: the
+// member, whose are not counted with the others'. ErrTooManyLinks, ErrNotFound.
+func (s *Store) NewSignInLink(ctx context.Context, member threading.ID, requester string, compose func(id threading.ID) (Notice, error)) (threading.ID, error) {
 	id, now := s.o.IDs.Next(), s.o.Now()
-	mail := func(*tx) error { return nil }
+	mail, by := func(*tx) error { return nil }, []byte{}
+	if requester != "" {
+		by = s.o.Keyring.Hash("requester", requester)
+	}
 	if compose != nil {
 		n, err := compose(id)
 		if err != nil {
@@ -135,14 +142,14 @@ func (s *Store) NewSignInLink(ctx context.Context, member threading.ID, compose 
 		if _, err := t.exec("DELETE FROM signin_links WHERE member_id = ? AND expires_at <= ?", member, millis(now)); err != nil {
 			return err
 		}
-		var open int
-		if err := t.row("SELECT COUNT(*) FROM signin_links WHERE member_id = ?", []any{member}, &open); err != nil {
+		var own, all int
+		if err := t.row("SELECT COUNT(CASE WHEN requester = ? THEN 1 END), COUNT(CASE WHEN requester <> ? THEN 1 END) FROM signin_links WHERE member_id = ?", []any{by, []byte{}, member}, &own, &all); err != nil {
 			return err
 		}
-		if open >= maxLinks {
+		if own >= maxLinks || requester != "" && all >= maxAllLinks {
 			return ErrTooManyLinks
 		}
-		if _, err := t.exec("INSERT INTO signin_links (id, member_id, expires_at) VALUES (?, ?, ?)", id, member, millis(now.Add(SignInLinkFor))); err != nil {
+		if _, err := t.exec("INSERT INTO signin_links (id, member_id, expires_at, requester) VALUES (?, ?, ?, ?)", id, member, millis(now.Add(SignInLinkFor)), by); err != nil {
 			return err
 		}
 		return mail(t)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func TestSignInLinks(t *testing.T) {
 	tess := x.member("tess")
 	var ids []threading.ID
 	link := func() error {
-		_, err := x.NewSignInLink(x.ctx, tess.ID, func(id threading.ID) (Notice, error) {
+		_, err := x.NewSignInLink(x.ctx, tess.ID, "192.0.2.1/32", func(id threading.ID) (Notice, error) {
 			ids = append(ids, id)
 			return Notice{Header: []byte("Subject: sign in\r\n\r\n"), Body: x.body("link")}, nil
 		})
@@ -118,7 +119,7 @@ func TestSignInLinks(t *testing.T) {
 		t.Errorf("used late: %v", err)
 	}
 	x.do(link()) // the old ones are forgotten
-	id, err := x.NewSignInLink(x.ctx, tess.ID, nil)
+	id, err := x.NewSignInLink(x.ctx, tess.ID, "", nil)
 	x.do(err)
 	if m, err := x.UseSignInLink(x.ctx, id); err != nil || m != tess.ID {
 		t.Errorf("one that was not mailed: %v, %v", m, err)
@@ -126,6 +127,36 @@ func TestSignInLinks(t *testing.T) {
 	if q, _ := x.Queue(x.ctx, 10); len(q) != maxLinks+1 {
 		t.Errorf("%d are mailed", len(q))
 	}
+}
+
+// Others who ask for a member's links leave some for the member, wherever that
+// is; and all of them together don't fill a mailbox.
+func TestSignInLinksForOthers(t *testing.T) {
+	x := newFixture(t)
+	tess := x.member("tess")
+	ask := func(requester string) error {
+		return second(x.NewSignInLink(x.ctx, tess.ID, requester, nil))
+	}
+	for range maxLinks {
+		x.do(ask("192.0.2.1/32"))
+	}
+	if err := ask("192.0.2.1/32"); !errors.Is(err, ErrTooManyLinks) {
+		t.Errorf("one more of the same: %v", err)
+	}
+	for i := range maxAllLinks - maxLinks {
+		x.do(ask(fmt.Sprint("2001:db8::", i/maxLinks, "/64")))
+	}
+	if err := ask("198.51.100.1/32"); !errors.Is(err, ErrTooManyLinks) {
+		t.Errorf("one more of another: %v", err)
+	}
+	for range maxLinks {
+		x.do(ask("")) // signed in
+	}
+	if err := ask(""); !errors.Is(err, ErrTooManyLinks) {
+		t.Errorf("one more of her own: %v", err)
+	}
+	x.clock.advance(SignInLinkFor + time.Second)
+	x.do(ask("192.0.2.1/32"))
 }
 
 // A browser's name is cut between two characters.

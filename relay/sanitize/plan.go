@@ -75,6 +75,7 @@ func (rw *rewriter) plan(p *part, src *source, depth int) (*outPart, error) {
 	if out.name = dparams.get("filename"); out.name == "" {
 		out.name = p.params.get("name")
 	}
+	out.name = strings.TrimRight(out.name, `/\ `)
 	if i := strings.LastIndexAny(out.name, `/\`); i >= 0 {
 		out.name = out.name[i+1:]
 	}

@@ -43,6 +43,7 @@ var errUnwanted = errors.New("an attached file is unwanted")
 const (
 	peekContent = 32<<10 + 6 // up to where an image of a CD says what it is
 	maxZipInZip = 16 << 20
+	maxHeaderAt = 256 << 20 // where Windows looks for the header of a program
 )
 
 // wrappings are extensions of what holds one file, whose name stands before them.
@@ -50,8 +51,14 @@ var wrappings = map[string]bool{"gz": true, "bz2": true, "xz": true, "zst": true
 
 // namesUnwanted reports whether a file's name has one of the extensions: the
 // last, whatever follows that a system leaves out, or one before that of a
-// compressed file.
+// compressed file. Before a colon is the name for a system that takes what
+// follows for a stream of the file (MS-FSCC section 2.1.5).
 func (u *Unwanted) namesUnwanted(name string) bool {
+	file, _, stream := strings.Cut(name, ":")
+	return u.endsUnwanted(name) || stream && u.endsUnwanted(file)
+}
+
+func (u *Unwanted) endsUnwanted(name string) bool {
 	name, _, _ = strings.Cut(name, "\x00")
 	name = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
@@ -60,7 +67,7 @@ func (u *Unwanted) namesUnwanted(name string) bool {
 		return r
 	}, strings.ToLower(name))
 	for range 3 {
-		name = strings.TrimRight(name, ". \u00a0")
+		name = strings.TrimRightFunc(name, func(r rune) bool { return unicode.IsSpace(r) || r == '.' })
 		ext := strings.TrimPrefix(path.Ext(name), ".")
 		if ext == "" {
 			return false
@@ -144,9 +151,12 @@ func isProgram(head []byte) bool {
 	}
 	// The header of a program for Windows says where the next one is; one for
 	// DOS alone has none, but a size that fits.
-	at := int(binary.LittleEndian.Uint32(head[60:]))
-	if at > 0 && at < len(head)-2 {
+	at := int64(binary.LittleEndian.Uint32(head[60:]))
+	switch {
+	case at > 0 && at < int64(len(head)-2):
 		return slices.Contains([]string{"PE", "NE", "LE", "LX"}, string(head[at:at+2])) || head[2] < 2 && head[3] < 2
+	case at > 0 && at < maxHeaderAt && len(head) >= peekContent:
+		return true // it may be further on; a text has letters here, which is more
 	}
 	return binary.LittleEndian.Uint16(head[2:]) < 512 && binary.LittleEndian.Uint16(head[24:]) < 1024
 }

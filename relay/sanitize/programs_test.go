@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -45,6 +46,16 @@ func windowsProgram() string {
 	return string(b)
 }
 
+// farProgram is the beginning of one whose header for Windows is beyond what is
+// looked at, and whose size in pages is no program's for DOS.
+func farProgram() string {
+	b := make([]byte, peekContent+1000)
+	copy(b, "MZ\xff\xff\xff\xff")
+	binary.LittleEndian.PutUint32(b[60:], peekContent+100)
+	copy(b[peekContent+100:], "PE\x00\x00")
+	return string(b)
+}
+
 func withFile(name, kind, content string) string {
 	return "From: a@b.example\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nSee the file.\r\n--b\r\n" +
 		"Content-Type: " + kind + "\r\nContent-Disposition: attachment; filename=\"" + name + "\"\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
@@ -63,32 +74,43 @@ func TestUnwantedFiles(t *testing.T) {
 		file, kind, content string
 		want                string // in the refusal; empty: it passes
 	}{
-		"by its name":                     {"setup.exe", octets, "x", "“setup.exe” " + program},
-		"in capitals":                     {"SETUP.EXE", octets, "x", program},
-		"with another before it":          {"invoice.pdf.exe", octets, "x", "“invoice.pdf.exe” " + program},
-		"with what Windows leaves out":    {"photo.scr . ", octets, "x", program},
-		"a script that claims to be text": {"run.bat", "text/plain", "x", program},
-		"wrapped":                         {"setup.exe.gz", octets, "x", program},
-		"read from right to left":         {"=?utf-8?q?annex=E2=80=AEfdp=2Eexe?=", octets, "x", program},
-		"as a parameter (RFC 2231)":       {"a\"; filename*=utf-8''evil%2Eexe; x=\"", octets, "x", program},
-		"by its media type":               {"setup", "application/x-msdownload", "x", program},
-		"a program named as a picture":    {"me.jpg", "image/jpeg", windowsProgram(), "“me.jpg” " + program},
-		"for Linux":                       {"cv", octets, "\x7fELF\x02\x01\x01", program},
-		"for a Mac":                       {"cv", octets, "\xcf\xfa\xed\xfe\x07\x00\x00\x01", program},
-		"Java":                            {"cv", octets, "\xca\xfe\xba\xbe\x00\x00\x00\x34", program},
-		"a script by its first line":      {"cv.txt", "text/plain", "#!/bin/sh\nrm -rf ~\n", program},
-		"a shortcut":                      {"cv.pdf", "application/pdf", shortcut, program},
-		"the image of a disk":             {"scenes.dat", octets, cd, "is the image of a disk"},
-		"in a zip file, by name":          {"cv.zip", "application/zip", archiveOf(t, "cv.pdf", pdf, "docs/cv.pdf.exe", "x"), "“cv.zip” contains “cv.pdf.exe”, which " + program},
-		"in a zip file, by content":       {"cv.zip", "application/zip", archiveOf(t, "cv.pdf", windowsProgram()), "contains “cv.pdf”, which " + program},
-		"in a zip file in one":            {"cv.zip", "application/zip", archiveOf(t, "inner.zip", archiveOf(t, "x.js", "x")), "contains “x.js”"},
-		"a zip file named otherwise":      {"cv.bin", octets, archiveOf(t, "x.lnk", "x"), "contains “x.lnk”"},
-		"a document with macros":          {"cv.docm", octets, archiveOf(t, "[Content_Types].xml", "<Types/>", "word/vbaProject.bin", "x"), "“cv.docm” has macros in it"},
+		"by its name":                      {"setup.exe", octets, "x", "“setup.exe” " + program},
+		"in capitals":                      {"SETUP.EXE", octets, "x", program},
+		"with another before it":           {"invoice.pdf.exe", octets, "x", "“invoice.pdf.exe” " + program},
+		"with what Windows leaves out":     {"photo.scr . ", octets, "x", program},
+		"with dots and wide spaces":        {"photo.scr .\u3000.", octets, "x", program},
+		"as a stream of the file":          {"photo.exe::$DATA", octets, "x", program},
+		"as a stream with what is left":    {"photo.exe. :x.jpg", octets, "x", program},
+		"after a colon":                    {"Re: photo.exe", octets, "x", program},
+		"like a folder":                    {"photo.exe/", octets, "x", program},
+		"like a folder of Windows":         {`photo.exe\\`, octets, "x", program},
+		"a program that claims to be text": {"cv.txt", "text/plain", windowsProgram(), "“cv.txt” " + program},
+		"in a zip file, as a stream":       {"cv.zip", "application/zip", archiveOf(t, "cv.exe::$DATA", "x"), program},
+		"a script that claims to be text":  {"run.bat", "text/plain", "x", program},
+		"wrapped":                          {"setup.exe.gz", octets, "x", program},
+		"read from right to left":          {"=?utf-8?q?annex=E2=80=AEfdp=2Eexe?=", octets, "x", program},
+		"as a parameter (RFC 2231)":        {"a\"; filename*=utf-8''evil%2Eexe; x=\"", octets, "x", program},
+		"by its media type":                {"setup", "application/x-msdownload", "x", program},
+		"a program named as a picture":     {"me.jpg", "image/jpeg", windowsProgram(), "“me.jpg” " + program},
+		"with its header far away":         {"me.jpg", "image/jpeg", farProgram(), "“me.jpg” " + program},
+		"for Linux":                        {"cv", octets, "\x7fELF\x02\x01\x01", program},
+		"for a Mac":                        {"cv", octets, "\xcf\xfa\xed\xfe\x07\x00\x00\x01", program},
+		"Java":                             {"cv", octets, "\xca\xfe\xba\xbe\x00\x00\x00\x34", program},
+		"a script by its first line":       {"cv.txt", "text/plain", "#!/bin/sh\nrm -rf ~\n", program},
+		"a shortcut":                       {"cv.pdf", "application/pdf", shortcut, program},
+		"the image of a disk":              {"scenes.dat", octets, cd, "is the image of a disk"},
+		"in a zip file, by name":           {"cv.zip", "application/zip", archiveOf(t, "cv.pdf", pdf, "docs/cv.pdf.exe", "x"), "“cv.zip” contains “cv.pdf.exe”, which " + program},
+		"in a zip file, by content":        {"cv.zip", "application/zip", archiveOf(t, "cv.pdf", windowsProgram()), "contains “cv.pdf”, which " + program},
+		"in a zip file in one":             {"cv.zip", "application/zip", archiveOf(t, "inner.zip", archiveOf(t, "x.js", "x")), "contains “x.js”"},
+		"a zip file named otherwise":       {"cv.bin", octets, archiveOf(t, "x.lnk", "x"), "contains “x.lnk”"},
+		"a document with macros":           {"cv.docm", octets, archiveOf(t, "[Content_Types].xml", "<Types/>", "word/vbaProject.bin", "x"), "“cv.docm” has macros in it"},
 
 		"a PDF":                       {"cv.pdf", "application/pdf", pdf, ""},
 		"an ordinary zip file":        {"photos.zip", "application/zip", archiveOf(t, "one.jpg", "\xff\xd8\xff\xd9", "two.txt", "text"), ""},
 		"a document":                  {"cv.docx", octets, archiveOf(t, "[Content_Types].xml", "<Types/>", "word/document.xml", "<w/>"), ""},
 		"a text that begins with MZ":  {"MZ.txt", "text/plain", "MZ is a file format, and this text is long enough to be looked at as one of it.\n", ""},
+		"a long one":                  {"MZ.txt", "text/plain", strings.Repeat("MZ is a file format, and this is text.\n", 2000), ""},
+		"a name with a colon":         {"exe: the film.pdf", "application/pdf", pdf, ""},
 		"a name that holds one":       {"exe.pdf", "application/pdf", pdf, ""},
 		"a name that begins with one": {"my.exercise.pdf", "application/pdf", pdf, ""},
 		"a text about scripts":        {"note.txt", "text/plain", "The first line is #!/bin/sh\n", ""},

@@ -17,6 +17,9 @@ const (
 	exportTime = 30 * time.Minute
 	// maxExportsPerHour is how many a member may ask for.
 	maxExportsPerHour = 10
+	// Who reads less than this, in octets a second and after a first while, gives
+	// their place up to others.
+	minExportRate = 32 << 10
 )
 
 // export streams all that is the member's own.
@@ -50,30 +53,40 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 		s.showAccount(ctx, w, http.StatusServiceUnavailable, atData, v, accountPage{Problem: problem{Text: "Others are loading their data right now. Please try again in a few minutes."}})
 		return
 	}
-	// It takes as long as it takes, while somebody reads.
 	h := w.Header()
 	h.Set("Content-Type", "application/zip")
 	h.Set("Content-Disposition", `attachment; filename="`+v.Handle+`-`+s.now().UTC().Format("2006-01-02")+`.zip"`)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	s.log.Info("a member exports everything", "member", v.Handle)
-	if _, err := export.Zip(ctx, s.o.Store, v.Member, &slowly{w: w, c: http.NewResponseController(w)}); err != nil {
+	if _, err := export.Zip(ctx, s.o.Store, v.Member, &slowly{w: w, c: http.NewResponseController(w), rate: minExportRate, grace: writeTime}); err != nil {
 		s.log.Warn("an export was cut off", "member", v.Handle, "error", err)
 		panic(http.ErrAbortHandler) // the browser must not take it for whole
 	}
 }
 
-// slowly writes to a client that may be slow, as long as it reads at all.
+// slowly writes to a client that may be slow, but not slower than rate, in
+// octets a second, once it was waited for as long as grace. Only the time that it
+// is waited for counts.
 type slowly struct {
-	w http.ResponseWriter
-	c *http.ResponseController
+	w      http.ResponseWriter
+	c      *http.ResponseController
+	rate   int64
+	grace  time.Duration
+	sent   int64
+	waited time.Duration
 }
 
 func (s *slowly) Write(p []byte) (int, error) {
-	if err := s.c.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+	began := time.Now()
+	left := s.grace + time.Duration(float64(s.sent)/float64(s.rate)*float64(time.Second)) - s.waited
+	if err := s.c.SetWriteDeadline(began.Add(min(left, writeTime))); err != nil {
 		return 0, err
 	}
-	return s.w.Write(p)
+	n, err := s.w.Write(p)
+	s.sent += int64(n)
+	s.waited += time.Since(began)
+	return n, err
 }
 
 // removeAccount erases the member, who must write the handle to show that this

@@ -4,10 +4,14 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -144,6 +148,40 @@ func TestExport(t *testing.T) {
 		b.s.exports.allow("tess", maxExportsPerHour)
 	}
 	wants(t, b.open("/account/export", url.Values{"current": {"tess-secret"}}, http.StatusTooManyRequests), "try again in an hour")
+}
+
+// Who reads so slowly that others wait for their place is cut off, though it
+// never stops.
+func TestSlowReaders(t *testing.T) {
+	end := make(chan error, 1)
+	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		out := &slowly{w: w, c: http.NewResponseController(w), rate: 1 << 30, grace: 100 * time.Millisecond}
+		var err error
+		for chunk := make([]byte, 64<<10); err == nil && out.sent < 1<<30; {
+			_, err = out.Write(chunk)
+		}
+		end <- err
+	}))
+	defer door.Close()
+	conn, err := net.Dial("tcp", door.Listener.Addr().String())
+	if err == nil {
+		_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for {
+		select {
+		case err := <-end:
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("it ended with %v", err)
+			}
+			return
+		case <-time.After(10 * time.Millisecond):
+			_, _ = conn.Read(make([]byte, 100))
+		}
+	}
 }
 
 // What a stranger at an open browser must not do asks for the password once

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stagedoor/stagedoor/threading"
+	"github.com/stagedoor/stagedoor/threading/store"
 )
 
 func (a *testAccount) zip() map[string]string {
@@ -106,4 +107,60 @@ func (w *shortWriter) Write(p []byte) (int, error) {
 		return n, io.ErrShortWrite
 	}
 	return n, nil
+}
+
+// What the member said and chose is in it; what the operator says, and what may
+// be somebody else's, is not.
+func TestZipOfDealings(t *testing.T) {
+	a := newAccount(t)
+	ctx := t.Context()
+	do := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	sam, err := a.AddMember(ctx, threading.Member{Handle: "sam", Name: "Sam"}, []string{"sam.private@agency.example"})
+	do(err)
+	a.member, err = a.ChangeMember(ctx, a.member.Handle, func(m *threading.Member) error {
+		m.Language, m.FirstContact = "de", threading.FirstContactOwn
+		return nil
+	})
+	do(err)
+	thread, alias := a.IDs().Next(), a.IDs().Next()
+	body := a.NewBody(ctx)
+	_, err = io.WriteString(body, "Hello\r\n")
+	do(err)
+	b, err := body.Finish()
+	do(err)
+	_, err = a.File(ctx, threading.Filing{
+		NewThread: &threading.NewThread{
+			Thread: threading.Thread{ID: thread, Subject: "Ophelia", StartedBy: sam.ID, Status: threading.ThreadOpen}, Participants: []threading.ID{a.member.ID, sam.ID},
+			Aliases: []threading.Alias{{ID: alias, ThreadID: thread, ViewerID: a.member.ID, OtherID: sam.ID}},
+		},
+		Message: threading.Message{ID: a.IDs().Next(), ThreadID: thread, WriterID: sam.ID, BodyID: b.ID}, Body: b,
+		Copies: []threading.Copy{{MemberID: a.member.ID, Mailbox: threading.UseInbox, Header: []byte("Subject: Ophelia\r\n\r\n")}},
+	})
+	do(err)
+	do(a.SetThreadAlerts(ctx, a.member.ID, thread, threading.AlertsDaily))
+	r, _, err := a.AddReport(ctx, threading.Report{ReporterID: a.member.ID, OtherID: sam.ID, ThreadID: thread, Via: threading.ReportPage, Reason: "wants <money>"})
+	do(err)
+	do(a.ResolveReport(ctx, r.ID, "known to the police"))
+	do(a.Hold(ctx, store.Held{MemberID: a.member.ID, AliasID: alias, Recipient: "t-x", Reason: "not proven", Sender: "otto.private@mail.example", Raw: []byte("whose?"), HeldAt: r.CreatedAt}, nil))
+	account := a.zip()[accountFile]
+	const conversation = "\n      \"subject\": \"Ophelia\",\n      \"with\": [\n        \"Sam\"\n      ],\n      "
+	for _, want := range []string{
+		`"language": "de"`, `"first_contact": "own"`, `"conversations_with_own_alerts": [` + "\n    {" + conversation + `"alerts": "daily"`,
+		`"reports": [` + "\n    {" + conversation + `"of": "Sam"`, `"via": "page"`, `"reason": "wants <money>"`, `"status": "resolved"`,
+		`"held_messages": [` + "\n    {" + conversation + `"came": "2026-03-01T12:00:00Z"`,
+	} {
+		if !strings.Contains(account, want) {
+			t.Errorf("it lacks %s:\n%s", want, account)
+		}
+	}
+	for _, not := range []string{"otto", "whose?", "police", "sam.private"} {
+		if strings.Contains(account, not) {
+			t.Errorf("it shows %s", not)
+		}
+	}
 }

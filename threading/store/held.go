@@ -105,8 +105,18 @@ func (s *Store) scanHeld(r scanner, more ...any) (Held, error) {
 
 // HeldMessages lists held messages without Raw, oldest first.
 func (s *Store) HeldMessages(ctx context.Context, limit int) ([]Held, error) {
+	return s.listHeld(ctx, "1 = 1", limit)
+}
+
+// HeldFor lists those, without Raw, that wait until a member says who wrote
+// them, oldest first.
+func (s *Store) HeldFor(ctx context.Context, member threading.ID, limit int) ([]Held, error) {
+	return s.listHeld(ctx, "member_id = ? AND alias_id <> 0", member, limit)
+}
+
+func (s *Store) listHeld(ctx context.Context, where string, args ...any) ([]Held, error) {
 	var list []Held
-	err := s.rows(ctx, "SELECT "+heldColumns+" FROM held ORDER BY id LIMIT ?", []any{limit}, func(r scanner) error {
+	err := s.rows(ctx, "SELECT "+heldColumns+" FROM held WHERE "+where+" ORDER BY id LIMIT ?", args, func(r scanner) error {
 		h, err := s.scanHeld(r)
 		list = append(list, h)
 		return err

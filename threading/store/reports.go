@@ -88,6 +88,20 @@ func (s *Store) ReportsBefore(ctx context.Context, status threading.ReportStatus
 	return list, nil
 }
 
+// ReportsBy lists what a member reported, the newest first.
+func (s *Store) ReportsBy(ctx context.Context, member threading.ID, limit int) ([]threading.Report, error) {
+	var list []threading.Report
+	err := s.rows(ctx, "SELECT "+reportColumns+" FROM reports r WHERE r.reporter_id = ? AND r.via <> ? ORDER BY r.id DESC LIMIT ?", []any{member, threading.ReportText, limit}, func(r scanner) error {
+		x, err := scanReport(r)
+		list = append(list, x)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list a member's reports: %w", err)
+	}
+	return list, nil
+}
+
 // Report returns a report. ErrNotFound.
 func (s *Store) Report(ctx context.Context, id threading.ID) (threading.Report, error) {
 	return scanOne(scanReport(s.queryRow(ctx, "SELECT "+reportColumns+" FROM reports r WHERE r.id = ?", id)))

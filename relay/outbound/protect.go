@@ -73,13 +73,17 @@ func (q *Queue) need(ctx context.Context, p protection, h hop) (*need, error) {
 	if h.next != nil {
 		return n, nil
 	}
-	n.Need = *p.Host(ctx, h.host)
+	n.Need = *p.Host(ctx, h.host, n.required)
 	switch p.mode {
 	case tlsOptional:
 		n.Enforced = false
 	case tlsRequired:
 		n.Enforced = true
-		if n.Fault == nil && !n.Authenticated() {
+		switch {
+		case n.Fault != nil || n.Authenticated():
+		case n.Unsure != nil:
+			return n, n.failure(n.Unsure)
+		default:
 			return n, withheld("the receiving domain has neither DANE nor MTA-STS, by which its servers could be proven")
 		}
 	}

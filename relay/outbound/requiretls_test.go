@@ -3,7 +3,9 @@ package outbound
 import (
 	"context"
 	"crypto/tls"
+	"database/sql"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -63,19 +65,45 @@ func TestRequireTLS(t *testing.T) {
 }
 
 // TestRequireTLSDANE: DANE proves a server as well; records of which none can
-// be used prove nothing.
+// be used prove nothing, but a policy may beside them.
 func TestRequireTLSDANE(t *testing.T) {
-	for usage, want := range map[string]string{"3 1 1": "sent", "0 1 1": "permanent"} {
+	for _, c := range []struct{ server, usage, policy, want string }{
+		{"self", "3 1 1", "", "sent"},
+		{"self", "0 1 1", "", "permanent"},
+		{"good", "0 1 1", "enforce", "sent"},
+		{"self", "1 1 1", "enforce", "host"},
+		{"good", "0 1 1", "testing", "sent"},
+		{"good", "0 1 1", "none", "permanent"},
+		{"good", "0 1 1", "nonsense", "host"},
+	} {
 		ca := newAuthority(t)
-		s, cert := ca.mx("self", "mx.x.signed.example")
+		s, cert := ca.mx(c.server, "mx.x.signed.example")
 		s.EnableREQUIRETLS = true
-		zone := fmt.Sprintf("x.signed.example. MX 10 mx.x.signed.example.\nmx.x.signed.example. A 127.0.0.1\n_%d._tcp.mx.x.signed.example. TLSA %s %s\n", s.port, usage, keySum(t, cert))
-		q := network(t, Options{Resolver: serveDNS(t, zone), Port: s.port})
+		zone := fmt.Sprintf("x.signed.example. MX 10 mx.x.signed.example.\nmx.x.signed.example. A 127.0.0.1\n_%d._tcp.mx.x.signed.example. TLSA %s %s\nmta-sts.x.signed.example. A 127.0.0.1\n", s.port, c.usage, keySum(t, cert))
+		if c.policy != "" {
+			zone += `_mta-sts.x.signed.example. TXT "v=STSv1; id=1"`
+		}
+		q := network(t, Options{Resolver: serveDNS(t, zone), Port: s.port, RootCAs: ca.roots(), PolicyPort: ca.policyHost("x.signed.example", plainText(policyText(c.policy, "mx.x.signed.example")))})
 		l := letterTo("a@x.signed.example", small)
 		l.requireTLS = true
-		if err := q.send(t.Context(), tlsRequired.destination("x.signed.example"), l); outcome(err) != want {
-			t.Errorf("%s: %s: %v, want %s", usage, outcome(err), err, want)
+		if err := q.send(t.Context(), tlsRequired.destination("x.signed.example"), l); outcome(err) != c.want {
+			t.Errorf("%s, %s: %s: %v, want %s", c.usage, c.policy, outcome(err), err, c.want)
 		}
+	}
+}
+
+// TestRequireTLSPolicyUnknown: as long as nobody can say whether the domain has
+// a policy the message waits; other mail does not.
+func TestRequireTLSPolicyUnknown(t *testing.T) {
+	s := newSink(t, nil)
+	zone := "x.example. MX 10 mx.x.example.\nmx.x.example. A 127.0.0.1\n_mta-sts.x.example. CNAME policy.servfail.example.\n"
+	q := network(t, Options{Resolver: serveDNS(t, zone), Port: s.port})
+	err := q.send(t.Context(), tlsRequired.destination("x.example"), letterTo("a@x.example", small))
+	if outcome(err) != "host" || err.Error() != "4.7.5 REQUIRETLS: whether the domain has an MTA-STS policy can't be found out" || s.count() != 0 {
+		t.Errorf("%s: %v, %d sent", outcome(err), err, s.count())
+	}
+	if err := q.send(t.Context(), "x.example", letterTo("b@x.example", small)); err != nil {
+		t.Errorf("without REQUIRETLS: %v", err)
 	}
 }
 
@@ -185,6 +213,49 @@ func TestWithheldInTheEnd(t *testing.T) {
 	s.rows("empty", empty)
 	if list := s.records(); len(told) != 1 || len(list) != 1 || !strings.Contains(list[0].Note, "given up after 144h0m0s: 4.7.5 REQUIRETLS: the policy can't be fetched") {
 		t.Errorf("told %d times, %+v", len(told), list)
+	}
+}
+
+// TestWithheldOnce: where what became of a row can't be written its reader is
+// not told yet, nor once more by who had the row as well.
+func TestWithheldOnce(t *testing.T) {
+	s := newSite(t)
+	s.write(s.member("tess", "tess@x.example"), "Hello\r\n")
+	rows, err := s.Lease(t.Context(), 1, time.Hour)
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%+v, %v", rows, err)
+	}
+	told := make(chan threading.ID, 10)
+	q := s.queue(Options{Withheld: func(_ context.Context, member, _ threading.ID) error {
+		told <- member
+		return nil
+	}})
+	settle := func() error {
+		return q.settler.write([]verdict{{row: rows[0], note: "5.7.30 REQUIRETLS", tell: true}})
+	}
+	db, err := sql.Open("sqlite", filepath.Join(s.dir, "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	for _, c := range []struct {
+		change string
+		fails  bool
+		told   int
+	}{
+		{"CREATE TRIGGER full BEFORE DELETE ON queue BEGIN SELECT RAISE(ABORT, 'the disk is full'); END", true, 0},
+		{"DROP TRIGGER full", false, 1},
+		{"SELECT 1", false, 1},
+	} {
+		if _, err := db.ExecContext(t.Context(), c.change); err != nil {
+			t.Fatal(err)
+		}
+		if err := settle(); (err != nil) != c.fails || len(told) != c.told {
+			t.Errorf("after %s: %v, told %d times", c.change, err, len(told))
+		}
+	}
+	if list := s.records(); len(list) != 1 {
+		t.Errorf("%+v", list)
 	}
 }
 

@@ -22,7 +22,7 @@ type verdict struct {
 	untried bool
 	// tell: its reader is told that the message is in the mailbox only.
 	tell bool
-	// note: what is recorded of a row that was given up; empty: nothing.
+	// note: what is recorded of a row that was given up; empty: it was not.
 	note string
 }
 
@@ -121,28 +121,14 @@ func (s *settler) write(batch []verdict) error {
 	var wg sync.WaitGroup
 	limit := make(chan struct{}, settleAtOnce)
 	for _, v := range batch {
-		if v.due.IsZero() {
-			done = append(done, v.row.ID)
-		}
 		if v.due.IsZero() && v.note == "" {
+			done = append(done, v.row.ID)
 			continue
 		}
 		limit <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-limit }()
-			err := attempt(func(ctx context.Context) error {
-				if v.note != "" {
-					return s.q.o.Store.Record(ctx, "undelivered", v.row.ID, v.note)
-				}
-				if v.untried {
-					return s.q.o.Store.GiveBack(ctx, v.row, v.due, v.reason)
-				}
-				return s.q.o.Store.Retry(ctx, v.row, v.due, v.reason)
-			})
-			if v.tell {
-				s.tell(v.row)
-			}
-			if err != nil {
+			if err := s.writeOne(v); err != nil {
 				mu.Lock()
 				errs = append(errs, err)
 				mu.Unlock()
@@ -155,6 +141,26 @@ func (s *settler) write(batch []verdict) error {
 	}
 	s.q.leases.drop(batch)
 	return errors.Join(errs...)
+}
+
+// writeOne writes what becomes of a row that was not delivered.
+func (s *settler) writeOne(v verdict) error {
+	was := false
+	err := attempt(func(ctx context.Context) error {
+		switch {
+		case v.note != "":
+			var err error
+			was, err = s.q.o.Store.GiveUp(ctx, v.row.ID, v.note)
+			return err
+		case v.untried:
+			return s.q.o.Store.GiveBack(ctx, v.row, v.due, v.reason)
+		}
+		return s.q.o.Store.Retry(ctx, v.row, v.due, v.reason)
+	})
+	if v.tell && was { // once it is gone: nobody tells a second time
+		s.tell(v.row)
+	}
+	return err
 }
 
 // tell tells the reader of a message that its writer's wish keeps it from being

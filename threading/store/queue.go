@@ -142,7 +142,7 @@ func (s *Store) Extend(ctx context.Context, lease time.Duration, rows ...Deliver
 	return held, nil
 }
 
-// Done removes rows: delivered, or given up for good. That holds whoever has
+// Done removes rows: delivered, or not wanted any more. That holds whoever has
 // them now.
 func (s *Store) Done(ctx context.Context, ids ...threading.ID) error {
 	return s.c.commit(ctx, func(t *tx) error {
@@ -153,6 +153,21 @@ func (s *Store) Done(ctx context.Context, ids ...threading.ID) error {
 		}
 		return nil
 	})
+}
+
+// GiveUp removes a row that will not be delivered and records why, both or
+// neither, and says whether it was still there. note never holds an address.
+func (s *Store) GiveUp(ctx context.Context, id threading.ID, note string) (was bool, err error) {
+	record := s.o.IDs.Next()
+	err = s.observed("undelivered", s.c.commit(ctx, func(t *tx) error {
+		n, err := t.exec("DELETE FROM queue WHERE id = ?", id)
+		if was = n > 0; err != nil || !was {
+			return err
+		}
+		_, err = t.exec("INSERT INTO records (id, kind, ref, note, at) VALUES (?, 'undelivered', ?, ?, ?)", record, id, note, millis(s.o.Now()))
+		return err
+	}))
+	return was, err
 }
 
 // Retry releases a row that was tried, until due, with the reason. A row that

@@ -107,6 +107,23 @@ func TestDoneAndRetry(t *testing.T) {
 	}
 }
 
+func TestGiveUp(t *testing.T) {
+	x := newFixture(t)
+	rows := x.queueRows(2)
+	for _, want := range []bool{true, false} { // another node had it as well
+		if was, err := x.GiveUp(x.ctx, rows[0], "550 5.1.1"); err != nil || was != want {
+			t.Errorf("GiveUp = %v, %v; want %v", was, err, want)
+		}
+	}
+	if list, err := x.Queue(x.ctx, 10); err != nil || len(list) != 1 || list[0].ID != rows[1] {
+		t.Errorf("queue %+v, %v", list, err)
+	}
+	list, err := x.Records(x.ctx, 10)
+	if err != nil || len(list) != 1 || list[0].Kind != "undelivered" || list[0].Ref != rows[0] || list[0].Note != "550 5.1.1" {
+		t.Errorf("records %+v, %v", list, err)
+	}
+}
+
 func TestDropAndRetryNow(t *testing.T) {
 	x := newFixture(t)
 	rows := x.queueRows(4)

@@ -29,6 +29,7 @@ var (
 	faultDNSSEC      = &Fault{"dnssec-invalid", "the TLSA records can't be had, or are not authentic"}
 	faultMXLookup    = &Fault{"dnssec-invalid", "whether the domain's MX records are authentic can't be found out"}
 
+	faultRecord  = &Fault{"sts-policy-fetch-error", "whether the domain has an MTA-STS policy can't be found out"}
 	faultFetch   = &Fault{"sts-policy-fetch-error", "the policy can't be fetched"}
 	faultWebPKI  = &Fault{"sts-webpki-invalid", "the policy's web server has no valid certificate"}
 	faultInvalid = &Fault{"sts-policy-invalid", "the policy can't be read"}

@@ -25,32 +25,41 @@ type failedFetch struct {
 	fault *Fault
 }
 
-// sts returns a domain's policy. Without one, fault says why one that is
-// announced is not known.
-func (f *Finder) sts(ctx context.Context, domain string) (p Policy, known bool, fault *Fault) {
+// found is what is known of a domain's policy.
+type found struct {
+	policy Policy
+	known  bool
+	fault  *Fault // why one that is announced is not known
+	unsure *Fault // why it is not known whether there is one
+}
+
+// sts finds a domain's policy.
+func (f *Finder) sts(ctx context.Context, domain string) found {
 	defer f.lock(ctx, domain)()
 	now := f.o.Now()
 	kept, id := f.kept(ctx, domain, now)
-	if kept != nil {
-		p, known = kept.policy, true
-	}
-	announced, ok := f.announced(ctx, domain)
-	if !ok || kept != nil && id == announced && !kept.stale(now) {
+	announced, ok, err := f.announced(ctx, domain)
+	switch {
+	case kept != nil && (!ok || id == announced && !kept.stale(now)):
 		// RFC 8461 section 5.1: what is kept holds although none is announced.
-		return p, known, nil
+		return found{policy: kept.policy, known: true}
+	case err != nil:
+		return found{unsure: faultRecord}
+	case !ok:
+		return found{}
 	}
 	fresh, fault := f.fetchOnce(ctx, domain, announced, now)
-	if fault != nil {
-		if known {
-			fault = nil // the one before holds on (section 3.3)
-		}
-		return p, known, fault
+	switch {
+	case fault != nil && kept != nil:
+		return found{policy: kept.policy, known: true} // the one before holds on (section 3.3)
+	case fault != nil:
+		return found{fault: fault}
 	}
-	err := f.o.Store.KeepSTSPolicy(ctx, domain, store.STSPolicy{ID: announced, Text: fresh.Text(), FetchedAt: now, ExpiresAt: now.Add(fresh.MaxAge)})
+	err = f.o.Store.KeepSTSPolicy(ctx, domain, store.STSPolicy{ID: announced, Text: fresh.Text(), FetchedAt: now, ExpiresAt: now.Add(fresh.MaxAge)})
 	if err != nil && ctx.Err() == nil {
 		f.o.Logger.Error("an MTA-STS policy could not be kept", "err", err)
 	}
-	return fresh, true, nil
+	return found{policy: fresh, known: true}
 }
 
 // keptPolicy is a policy out of the store.
@@ -86,21 +95,25 @@ func (f *Finder) kept(ctx context.Context, domain string, now time.Time) (*keptP
 // recordTime bounds the lookup of the TXT record.
 const recordTime = 15 * time.Second
 
-// announced returns the id of the policy that DNS announces. A lookup without
-// an answer is none: whoever can suppress it could do so before the first
-// fetch, and later the kept policy holds (RFC 8461 section 10.2).
-func (f *Finder) announced(ctx context.Context, domain string) (string, bool) {
+// announced returns the id of the policy that DNS announces, or an error if the
+// lookup gets no answer. Ordinary mail does not wait for one: whoever can
+// suppress it could do so before the first fetch, and later the kept policy
+// holds (RFC 8461 section 10.2).
+func (f *Finder) announced(ctx context.Context, domain string) (id string, ok bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, recordTime)
 	defer cancel()
 	records, err := f.o.Net.LookupTXT(ctx, "_mta-sts."+domain+".")
-	if err != nil {
-		var dns *net.DNSError
-		if ctx.Err() == nil && (!errors.As(err, &dns) || !dns.IsNotFound) {
+	var dns *net.DNSError
+	if errors.As(err, &dns) && dns.IsNotFound {
+		return "", false, nil
+	} else if err != nil {
+		if ctx.Err() == nil {
 			f.o.Logger.Debug("whether a domain has an MTA-STS policy could not be found out", "timeout", dns != nil && dns.IsTimeout)
 		}
-		return "", false
+		return "", false, err
 	}
-	return parseRecord(records)
+	id, ok = parseRecord(records)
+	return id, ok, nil
 }
 
 // fetchOnce fetches a policy, unless that failed a moment ago.

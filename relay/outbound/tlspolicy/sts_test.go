@@ -75,6 +75,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) resolve(rw mdns.ResponseWriter, q *mdns.Msg) {
 	a := new(mdns.Msg)
 	a.SetReply(q)
+	a.RecursionAvailable = true
 	name, typ := q.Question[0].Name, q.Question[0].Qtype
 	hdr := mdns.RR_Header{Name: name, Rrtype: typ, Class: mdns.ClassINET, Ttl: 60}
 	w.mu.Lock()
@@ -138,16 +139,18 @@ const enforced = "version: STSv1\nmode: enforce\nmx: *.example.com\nmax_age: 604
 // mode is what f.sts has to say, in a word.
 func mode(t *testing.T, f *Finder, domain string) string {
 	t.Helper()
-	p, known, fault := f.sts(t.Context(), domain)
+	got := f.sts(t.Context(), domain)
 	switch {
-	case fault != nil && known:
+	case (got.fault != nil || got.unsure != nil) && got.known:
 		t.Error("a policy that is known comes with a fault")
-	case fault != nil:
-		return fault.Result
-	case !known:
-		return "unknown"
+	case got.fault != nil:
+		return got.fault.Result
+	case got.unsure != nil:
+		return "unsure"
+	case !got.known:
+		return "none"
 	}
-	return string(p.Mode)
+	return string(got.policy.Mode)
 }
 
 func TestFetch(t *testing.T) {
@@ -225,8 +228,8 @@ func TestCache(t *testing.T) {
 		want    string
 		fetches int // so far
 	}{
-		{"nothing is announced", []func(){func() { w.records = []string{} }}, false, "unknown", 0},
-		{"DNS fails", []func(){func() { w.records = nil }}, false, "unknown", 0},
+		{"nothing is announced", []func(){func() { w.records = []string{} }}, false, "none", 0},
+		{"DNS fails", []func(){func() { w.records = nil }}, false, "unsure", 0},
 		{"announced, but the host is down", []func(){announce("a"), broken}, false, "sts-policy-fetch-error", 1},
 		{"the host is back, too soon", []func(){policy("enforce")}, false, "sts-policy-fetch-error", 1},
 		{"five minutes later", []func(){pass(5*time.Minute + time.Second)}, false, "enforce", 2},

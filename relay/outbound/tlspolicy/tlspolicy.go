@@ -83,13 +83,11 @@ func New(o Options) *Finder {
 
 // Domain is what holds for mail to a domain.
 type Domain struct {
-	f      *Finder
-	name   string
-	port   int
-	mx     secureMX
-	policy Policy
-	sts    bool   // there is a policy
-	fault  *Fault // why a policy that is announced is not known
+	f    *Finder
+	name string
+	port int
+	mx   secureMX
+	sts  found
 }
 
 // Domain asks for a domain's policies; port is where its MX listen.
@@ -98,7 +96,7 @@ func (f *Finder) Domain(ctx context.Context, name string, port int) *Domain {
 	if f.dane != nil {
 		d.mx = f.dane.mx(ctx, d.name)
 	}
-	d.policy, d.sts, d.fault = f.sts(ctx, d.name)
+	d.sts = f.sts(ctx, d.name)
 	return d
 }
 
@@ -111,6 +109,9 @@ type Need struct {
 	ServerName string // to be asked for in the TLS handshake
 	// Fault, if set, is what is wrong already, before any connection.
 	Fault *Fault
+	// Unsure, if set, is why it can't be said now whether there is a policy that
+	// the other side could be proven by.
+	Unsure *Fault
 	// Domain, Policy and MX say in reports which policy it was (RFC 8460 section
 	// 4.4).
 	Domain string
@@ -131,26 +132,34 @@ func (n *Need) Verify(cs tls.ConnectionState) *Fault {
 	return n.verify(cs)
 }
 
-// Host is what a connection to one of the domain's hosts must be.
-func (d *Domain) Host(ctx context.Context, host string) *Need {
+// Host is what a connection to one of the domain's hosts must be. With prove it
+// is for what may go only to a server that proves who it is: a policy for tests
+// counts then, where DANE asks for no more than TLS.
+func (d *Domain) Host(ctx context.Context, host string, prove bool) *Need {
 	host = canonical(host)
-	if n := d.daneNeed(ctx, host); n != nil {
+	n := d.daneNeed(ctx, host)
+	policy := d.sts.policy.Mode // empty: none is known
+	switch {
+	case n != nil && (n.Fault != nil || n.Authenticated()):
 		return n // RFC 8461 section 2: MTA-STS never overrides a failing DANE
-	}
-	if d.sts && d.policy.Mode != ModeNone {
+	case policy == ModeEnforce, policy == ModeTesting && (n == nil || prove):
 		return d.stsNeed(host)
-	}
-	n := &Need{Kind: None, ServerName: host, Domain: d.name}
-	if d.fault != nil {
+	case n == nil && d.sts.fault != nil:
 		// Mail goes as if there were no policy, and the domain's owner learns why.
-		n.Kind, n.Fault = STS, d.fault
+		return &Need{Kind: STS, ServerName: host, Domain: d.name, Fault: d.sts.fault}
+	case n == nil:
+		n = &Need{Kind: None, ServerName: host, Domain: d.name}
+	}
+	if n.Unsure = d.sts.fault; n.Unsure == nil {
+		n.Unsure = d.sts.unsure
 	}
 	return n
 }
 
 func (d *Domain) stsNeed(host string) *Need {
-	n := &Need{Kind: STS, Enforced: d.policy.Mode == ModeEnforce, ServerName: host, Domain: d.name, Policy: d.policy.lines(), MX: d.policy.MX}
-	if !d.policy.Matches(host) {
+	policy := d.sts.policy
+	n := &Need{Kind: STS, Enforced: policy.Mode == ModeEnforce, ServerName: host, Domain: d.name, Policy: policy.lines(), MX: policy.MX}
+	if !policy.Matches(host) {
 		n.Fault = faultNotInPolicy
 	}
 	n.verify = func(cs tls.ConnectionState) *Fault { return verifyPKIX(cs, d.f.o.Roots, host, d.f.o.Now()) }

@@ -234,7 +234,7 @@ func (d *daemon) wireDoors() error {
 		SessionsPerMember: limits.SessionsPerMember, Logger: d.log,
 	})
 	d.imap = wire.New(wire.Options{
-		IMAP: sessions, TLSConfig: d.certs.TLSConfig(true), InsecureAuth: c.IMAP.AllowInsecureAuth, Scram: c.IMAP.SCRAM, Disabled: c.IMAP.Disabled,
+		IMAP: sessions, TLSConfig: d.certs.TLSConfig(false), InsecureAuth: c.IMAP.AllowInsecureAuth, Scram: c.IMAP.SCRAM, Disabled: c.IMAP.Disabled,
 		MaxConnections: limits.Connections, MaxConnectionsPerIP: limits.ConnectionsPerIP, Logger: d.log,
 	})
 	look, err := d.open.templates()

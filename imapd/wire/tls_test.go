@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,6 +57,34 @@ func TestPasswordsNeedTLS(t *testing.T) {
 	}
 	h.hear(p, "a OK")
 	h.say(p, "a LOGIN tess secret-1", "a OK")
+}
+
+// tickets keeps what a server sends for resuming.
+type tickets struct{ n atomic.Int32 }
+
+func (*tickets) Get(string) (*tls.ClientSessionState, bool) { return nil, false }
+func (c *tickets) Put(string, *tls.ClientSessionState)      { c.n.Add(1) }
+
+// Nothing comes unasked for after the handshake: there are clients that can't
+// read while they write.
+func TestNoSessionTickets(t *testing.T) {
+	server, client := certificate(t)
+	h := newHouse(t, func(o *Options, _ *imapd.Options) { o.InsecureAuth, o.TLSConfig = false, server })
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		p, kept := h.dial(), &tickets{}
+		h.say(p, "a STARTTLS", "a OK")
+		client := client.Clone()
+		client.MinVersion, client.MaxVersion, client.ClientSessionCache = version, version, kept
+		c := tls.Client(p.Conn, client)
+		p = &peer{Conn: c, Reader: bufio.NewReader(c)}
+		h.say(p, "a NOOP", "a OK") // what was sent before it has been read
+		if n := kept.n.Load(); n != 0 || c.ConnectionState().Version != version {
+			t.Errorf("%s: %d tickets", tls.VersionName(version), n)
+		}
+	}
+	if server.SessionTicketsDisabled {
+		t.Error("the configuration of other doors was changed")
+	}
 }
 
 // What was sent in clear after STARTTLS must not be taken for what was sent

@@ -56,16 +56,6 @@ type need struct {
 	unreported bool
 }
 
-// protection asks what the route to a destination must be protected by.
-func (q *Queue) protection(ctx context.Context, destination string, hops []hop, l letter) protection {
-	name, mode := splitMode(destination)
-	p := protection{mode: mode, unreported: l.report}
-	if len(hops) > 0 && hops[0].next == nil {
-		p.Domain = q.policies.Domain(ctx, name, q.o.Port)
-	}
-	return p
-}
-
 // need is what a connection to a hop must be. If that rules the host out there
 // is nothing to connect to.
 func (q *Queue) need(ctx context.Context, p protection, h hop) (*need, error) {

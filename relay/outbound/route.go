@@ -46,22 +46,29 @@ func Resolver(server string) (*net.Resolver, error) {
 }
 
 // hops are the hosts for a destination, in the order they are tried (RFC 5321
-// section 5.1).
-func (q *Queue) hops(ctx context.Context, destination string) ([]hop, error) {
-	destination, _ = splitMode(destination)
-	if n := q.routes.byName[destination]; n != nil {
-		return []hop{{host: n.host, port: n.port, next: n}}, nil
+// section 5.1), and what the way to them must be protected by.
+func (q *Queue) hops(ctx context.Context, destination string, l letter) ([]hop, protection, error) {
+	name, mode := splitMode(destination)
+	p := protection{mode: mode, unreported: l.report}
+	if n := q.routes.byName[name]; n != nil {
+		return []hop{{host: n.host, port: n.port, next: n}}, p, nil
 	}
+	mx, err := q.policies.MX(ctx, name)
+	if err != nil {
+		return nil, p, &failure{text: "4.4.3 looking up the receiving domain: " + cause(err), host: true}
+	}
+	hops, err := q.hosts(name, mx.Records)
+	if err == nil {
+		p.Domain = q.policies.Domain(ctx, name, q.o.Port, mx)
+	}
+	return hops, p, err
+}
+
+// hosts are the hosts that a domain's MX records name.
+func (q *Queue) hosts(domain string, mx []*net.MX) ([]hop, error) {
 	port := strconv.Itoa(q.o.Port)
-	// With the final dot no search domain is tried.
-	mx, err := q.resolver.LookupMX(ctx, destination+".")
-	var dns *net.DNSError
-	switch {
-	case len(mx) > 0: // an error beside them is about names that are not valid
-	case errors.As(err, &dns) && dns.IsNotFound:
-		return []hop{{host: destination, port: port}}, nil // the implicit MX
-	case err != nil:
-		return nil, &failure{text: "4.4.3 looking up the receiving domain: " + cause(err), host: true}
+	if len(mx) == 0 {
+		return []hop{{host: domain, port: port}}, nil // the implicit MX
 	}
 	if len(mx) == 1 && mx[0].Host == "." {
 		return nil, &failure{text: "5.1.10 the receiving domain takes no mail (null MX)", permanent: true}
@@ -107,8 +114,10 @@ func (q *Queue) addresses(ctx context.Context, h hop) ([]netip.Addr, error) {
 		name += "." // a smarthost may be named as /etc/hosts does
 	}
 	all, err := q.resolver.LookupNetIP(ctx, "ip", name)
-	var dns *net.DNSError
-	if errors.As(err, &dns) && dns.IsNotFound {
+	if isNotFound(err) { // which is said although only one of the two questions got an answer
+		all, err = q.resolver.LookupNetIP(ctx, "ip6", name)
+	}
+	if isNotFound(err) {
 		return nil, errNoAddress
 	} else if err != nil {
 		return nil, &failure{text: "4.4.3 looking up the receiving server: " + cause(err), host: true}
@@ -126,6 +135,11 @@ func (q *Queue) addresses(ctx context.Context, h hop) ([]netip.Addr, error) {
 		list = append(list, four[min(i, len(four)):min(i+1, len(four))]...)
 	}
 	return q.reachable(list)
+}
+
+func isNotFound(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) && dns.IsNotFound
 }
 
 // reachable leaves the addresses that our own can reach, and bounds them.

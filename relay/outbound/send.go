@@ -22,12 +22,11 @@ func (q *Queue) sendBy(ctx context.Context, destination string, l letter) (provi
 		}
 		// The server has closed it meanwhile, or will any moment: begin afresh.
 	}
-	hops, err := q.hops(ctx, destination)
+	hops, policies, err := q.hops(ctx, destination, l)
 	if err != nil {
 		return provider, err
 	}
 	var last error
-	policies := q.protection(ctx, destination, hops, l)
 	for _, h := range hops {
 		provider = providerOf(h)
 		need, err := q.need(ctx, policies, h)

@@ -218,6 +218,10 @@ nothere.example. CNAME elsewhere.example.
 elsewhere.example. MX 0 .
 nullandmore.example. MX 0 .
 nullandmore.example. MX 10 mx1.plain.example.
+sixonly.example. MX 10 sixfail.example.
+sixfail.example. TXT "an AAAA record may be here"
+sixtoo.example. MX 10 sixfail.plain.example.
+sixfail.plain.example. A 127.0.0.1
 `
 	server := serveDNS(t, zone)
 	for _, c := range []struct {
@@ -247,11 +251,18 @@ nullandmore.example. MX 10 mx1.plain.example.
 		{"dangling.example", "permanent", "5.1.2", nil},
 		{"nothere.example", "permanent", "5.1.10", nil},
 		{"nullandmore.example", "sent", "", good},
+		{"sixonly.example", "host", "4.4.3", nil}, // no A, and nobody knows whether an AAAA
+		{"sixfail.example", "host", "4.4.3", nil},
+		{"sixtoo.example", "sent", "", good}, // an A, and nobody knows whether an AAAA
 	} {
 		t.Run(c.domain, func(t *testing.T) {
 			t.Parallel()
 			q := network(t, Options{Resolver: server, Port: good.port})
 			to := strings.TrimSuffix(c.domain, ".example") + "@" + c.domain
+			elsewhere := network(t, Options{Resolver: strings.Replace(server, "127.0.0.1", "localhost", 1), Port: good.port}) // of which nobody knows that it is here
+			if err := elsewhere.send(t.Context(), c.domain, letterTo("again-"+to, small)); outcome(err) != c.outcome || err != nil && !strings.Contains(err.Error(), c.text) {
+				t.Errorf("by the system's way: %s: %v, want %s: %s", outcome(err), err, c.outcome, c.text)
+			}
 			err := q.send(t.Context(), c.domain, letterTo(to, small))
 			if outcome(err) != c.outcome || err != nil && !strings.Contains(err.Error(), c.text) {
 				t.Fatalf("%s: %v, want %s: %s", outcome(err), err, c.outcome, c.text)

@@ -318,7 +318,7 @@ func serveDNS(t testing.TB, zone string) string {
 		for range 4 { // follow CNAMEs as a resolver does
 			rrs, known := records[name]
 			switch {
-			case strings.HasSuffix(name, "servfail.example."):
+			case strings.HasSuffix(name, "servfail.example."), strings.HasPrefix(name, "sixfail.") && q.Question[0].Qtype == mdns.TypeAAAA:
 				a.Rcode = mdns.RcodeServerFailure
 			case !known:
 				a.Rcode = mdns.RcodeNameError

@@ -9,45 +9,12 @@ import (
 	mdns "github.com/miekg/dns"
 )
 
-// secureMX is which hosts a domain names in DNSSEC-signed MX records; without
-// them it names itself. Others may have been put there by anybody, and DANE for
-// them would prove nothing (RFC 7672 section 2.2.1).
-type secureMX struct {
-	hosts map[string]bool
-	fault *Fault // it can't be found out
-}
-
-// mx asks for a domain's MX records.
-func (v *validator) mx(ctx context.Context, domain string) secureMX {
-	a, err := v.ask(ctx, domain, mdns.TypeMX)
-	if err != nil {
-		return secureMX{fault: faultMXLookup}
-	}
-	m := secureMX{hosts: map[string]bool{}}
-	if !a.secure {
-		return m
-	}
-	for _, rr := range a.records {
-		if mx, ok := rr.(*mdns.MX); ok {
-			m.hosts[canonical(mx.Mx)] = true
-		}
-	}
-	if len(m.hosts) == 0 {
-		m.hosts[domain] = true
-	}
-	return m
-}
-
 // daneNeed is what DANE has to say of a host; nil: nothing.
 func (d *Domain) daneNeed(ctx context.Context, host string) *Need {
-	if d.f.dane == nil || d.mx.fault == nil && !d.mx.hosts[host] {
+	if !d.signed {
 		return nil
 	}
 	n := &Need{Kind: DANE, Enforced: true, ServerName: host, Domain: d.name, MX: []string{host}}
-	if d.mx.fault != nil {
-		n.Fault = d.mx.fault
-		return n
-	}
 	records, base, err := d.f.dane.tlsa(ctx, host, d.port)
 	if err != nil {
 		n.Fault = faultDNSSEC // RFC 7672 section 2.1.2: the host is not used

@@ -27,7 +27,6 @@ var (
 	faultCertificate = &Fault{"validation-failure", "the server's certificate is not valid"}
 	faultTLSA        = &Fault{"validation-failure", "the server's certificate is not one that its TLSA records name"}
 	faultDNSSEC      = &Fault{"dnssec-invalid", "the TLSA records can't be had, or are not authentic"}
-	faultMXLookup    = &Fault{"dnssec-invalid", "whether the domain's MX records are authentic can't be found out"}
 
 	faultRecord  = &Fault{"sts-policy-fetch-error", "whether the domain has an MTA-STS policy can't be found out"}
 	faultFetch   = &Fault{"sts-policy-fetch-error", "the policy can't be fetched"}

@@ -3,7 +3,6 @@ package tlspolicy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"time"
@@ -17,11 +16,21 @@ const (
 	queryTries   = 3
 )
 
+// isNotFound reports whether an error is the answer that there is nothing.
+func isNotFound(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) && dns.IsNotFound
+}
+
 // validator is a DNS resolver whose AD bit is believed (RFC 4035 section
 // 4.9.3): one on this machine.
 type validator struct {
 	server string // host:port
 }
+
+// dockerDNS is on loopback in a container, but only passes on what a resolver
+// elsewhere says, its AD bit included.
+var dockerDNS = netip.MustParseAddr("127.0.0.11")
 
 // localValidator returns the resolver that is given as host:port, or the first
 // of the system's, if it is on loopback; nil if not.
@@ -34,7 +43,7 @@ func localValidator(server string) *validator {
 		server = net.JoinHostPort(cfg.Servers[0], cfg.Port)
 	}
 	at, err := netip.ParseAddrPort(server)
-	if err != nil || !at.Addr().IsLoopback() {
+	if err != nil || !at.Addr().Unmap().IsLoopback() || at.Addr().Unmap() == dockerDNS {
 		return nil
 	}
 	return &validator{server: server}
@@ -87,25 +96,26 @@ func (a answer) target(name string) string {
 // ask asks by UDP, and by TCP for an answer that was cut. No such name and no
 // such record are answers; anything else than an answer is an error: a
 // resolver that finds a signature wrong says SERVFAIL (RFC 4035 section 5.5).
+// The error is a *net.DNSError without the name.
 func (v *validator) ask(ctx context.Context, name string, typ uint16) (answer, error) {
 	q := new(mdns.Msg)
 	q.SetQuestion(mdns.Fqdn(name), typ)
 	q.AuthenticatedData = true // RFC 6840 section 5.7: we understand AD
 	q.SetEdns0(1232, false)
-	last := errors.New("no whole answer")
+	last := &net.DNSError{Err: "no whole answer", IsTemporary: true}
 	network := "udp"
 	for range queryTries {
 		c := mdns.Client{Net: network, Timeout: queryTimeout}
 		in, _, err := c.ExchangeContext(ctx, q, v.server)
 		switch {
 		case err != nil:
-			last = errors.New("the DNS resolver does not answer")
+			last = &net.DNSError{Err: "the DNS resolver does not answer", IsTimeout: true, IsTemporary: true}
 		case in.Truncated && network == "udp":
 			network = "tcp"
 		case in.Rcode == mdns.RcodeSuccess || in.Rcode == mdns.RcodeNameError:
 			return answer{in.Answer, in.AuthenticatedData}, nil
 		default:
-			return answer{}, fmt.Errorf("the DNS resolver answers %s", mdns.RcodeToString[in.Rcode])
+			return answer{}, &net.DNSError{Err: "the DNS resolver answers " + mdns.RcodeToString[in.Rcode], IsTemporary: true}
 		}
 		if ctx.Err() != nil {
 			break

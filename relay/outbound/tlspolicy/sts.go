@@ -3,7 +3,6 @@ package tlspolicy
 import (
 	"context"
 	"errors"
-	"net"
 	"time"
 
 	"github.com/stagedoor/stagedoor/threading/store"
@@ -103,12 +102,11 @@ func (f *Finder) announced(ctx context.Context, domain string) (id string, ok bo
 	ctx, cancel := context.WithTimeout(ctx, recordTime)
 	defer cancel()
 	records, err := f.o.Net.LookupTXT(ctx, "_mta-sts."+domain+".")
-	var dns *net.DNSError
-	if errors.As(err, &dns) && dns.IsNotFound {
+	if isNotFound(err) {
 		return "", false, nil
 	} else if err != nil {
 		if ctx.Err() == nil {
-			f.o.Logger.Debug("whether a domain has an MTA-STS policy could not be found out", "timeout", dns != nil && dns.IsTimeout)
+			f.o.Logger.Debug("whether a domain has an MTA-STS policy could not be found out")
 		}
 		return "", false, err
 	}

@@ -279,11 +279,50 @@ func TestOneFetch(t *testing.T) {
 // Whose word is believed: that of a resolver on this machine.
 func TestLocalValidator(t *testing.T) {
 	for server, want := range map[string]bool{
-		"127.0.0.1:53": true, "127.0.0.53:53": true, "[::1]:5353": true,
+		"127.0.0.1:53": true, "127.0.0.53:53": true, "[::1]:5353": true, "[::ffff:127.0.0.1]:53": true,
+		"127.0.0.11:53": false, "[::ffff:127.0.0.11]:53": false, // Docker's, which passes on what another says
 		"192.0.2.1:53": false, "10.0.0.1:53": false, "[2001:db8::1]:53": false, "localhost:53": false,
 	} {
 		if got := localValidator(server) != nil; got != want {
 			t.Errorf("%s: %v", server, got)
+		}
+	}
+}
+
+// TestMX: where DANE is used the hosts are those of the answer that was
+// validated, whatever a second question gets.
+func TestMX(t *testing.T) {
+	mx := func(host string, ad bool) string {
+		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ns := &mdns.Server{PacketConn: pc, Handler: mdns.HandlerFunc(func(rw mdns.ResponseWriter, q *mdns.Msg) {
+			a := new(mdns.Msg)
+			a.SetReply(q)
+			a.RecursionAvailable, a.AuthenticatedData = true, ad
+			a.Answer = append(a.Answer, &mdns.MX{Hdr: mdns.RR_Header{Name: q.Question[0].Name, Rrtype: mdns.TypeMX, Class: mdns.ClassINET, Ttl: 60}, Preference: 10, Mx: host})
+			_ = rw.WriteMsg(a)
+		})}
+		go func() { _ = ns.ActivateAndServe() }()
+		t.Cleanup(func() { _ = ns.Shutdown() })
+		return pc.LocalAddr().String()
+	}
+	other := mx("mx.other.example.", false)
+	system := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, other)
+	}}
+	for _, c := range []struct {
+		resolver, host string
+		signed         bool
+	}{
+		{mx("mx.example.com.", true), "mx.example.com.", true},
+		{mx("mx.example.com.", false), "mx.example.com.", false},
+		{"192.0.2.1:53", "mx.other.example.", false}, // it is not on this machine: the system's way
+	} {
+		got, err := New(Options{Net: system, Resolver: c.resolver}).MX(t.Context(), "example.com")
+		if err != nil || len(got.Records) != 1 || got.Records[0].Host != c.host || got.signed != c.signed {
+			t.Errorf("%s: %+v, %v; want %s", c.resolver, got, err, c.host)
 		}
 	}
 }

@@ -46,7 +46,8 @@ const (
 // Options configure a Finder.
 type Options struct {
 	Store *store.Store
-	// Net answers for TXT records and policy hosts' addresses.
+	// Net answers for TXT records and policy hosts' addresses, and for MX records
+	// where DANE is not used.
 	Net *net.Resolver
 	// Resolver is the DNS server as host:port; empty: the system's. DANE is used
 	// where it is on loopback.
@@ -83,21 +84,17 @@ func New(o Options) *Finder {
 
 // Domain is what holds for mail to a domain.
 type Domain struct {
-	f    *Finder
-	name string
-	port int
-	mx   secureMX
-	sts  found
+	f      *Finder
+	name   string
+	port   int
+	signed bool // its MX records are
+	sts    found
 }
 
-// Domain asks for a domain's policies; port is where its MX listen.
-func (f *Finder) Domain(ctx context.Context, name string, port int) *Domain {
-	d := &Domain{f: f, name: canonical(name), port: port}
-	if f.dane != nil {
-		d.mx = f.dane.mx(ctx, d.name)
-	}
-	d.sts = f.sts(ctx, d.name)
-	return d
+// Domain asks for a domain's policies; mx is what MX said of it, and port where
+// its MX listen.
+func (f *Finder) Domain(ctx context.Context, name string, port int, mx MX) *Domain {
+	return &Domain{f: f, name: canonical(name), port: port, signed: mx.signed, sts: f.sts(ctx, canonical(name))}
 }
 
 // Need is what a connection to one host must be.

@@ -46,7 +46,7 @@ func (c *Config) check() Problems {
 	k.outbound()
 	k.senderAuth()
 	k.arcSealers()
-	k.webhooks()
+	k.networks()
 	k.limits()
 	k.safety()
 	k.scan()
@@ -299,10 +299,18 @@ func (c *checker) senderAuth() {
 	}
 }
 
-func (c *checker) webhooks() {
-	for _, network := range c.Webhooks.AllowNetworks {
-		if _, err := netip.ParsePrefix(network); err != nil {
-			c.problem("webhooks.allow_networks", "%q is not a network such as \"10.0.0.0/8\" or \"127.0.0.1/32\"", network)
+func (c *checker) networks() {
+	for _, l := range []struct {
+		key  string
+		list []string
+	}{
+		{"webhooks.allow_networks", c.Webhooks.AllowNetworks},
+		{"outbound.allow_networks", c.Outbound.AllowNetworks},
+	} {
+		for _, network := range l.list {
+			if _, err := netip.ParsePrefix(network); err != nil {
+				c.problem(l.key, "%q is not a network such as \"10.0.0.0/8\" or \"127.0.0.1/32\"", network)
+			}
 		}
 	}
 }

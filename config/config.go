@@ -129,6 +129,7 @@ type Outbound struct {
 	SmarthostRate         int               `toml:"smarthost_rate" doc:"Messages a minute to the smarthost, and to each server in routes, 0 to 1000000. 0: no bound."`
 	TLSReports            bool              `toml:"tls_reports" doc:"true: domains that ask for it (TXT at _smtp._tls.DOMAIN, RFC 8460) get a report once a day of how TLS to their servers went: servers, policies and numbers, nothing of messages or members."`
 	TLSReportContact      string            `toml:"tls_report_contact" doc:"Whom these reports name for questions, such as an address or a URL. Empty: postmaster@DOMAIN."`
+	AllowNetworks         []string          `toml:"allow_networks" doc:"Networks, such as [\"10.0.0.0/8\"], where MTA-STS policies are fetched from and TLS reports are brought to though they are not public. Whoever owns a receiving domain chooses those web servers. Empty: public addresses only."`
 }
 
 // Notify is [notify].

@@ -171,6 +171,7 @@ func TestErrorsNameTheLineAndSayWhatToDo(t *testing.T) {
 			"relay.toml:3: outbound.max_age: must be a string, such as \"5d\", not true", "relay.toml:4: outbound.pause: must be true or false", "relay.toml:5: outbound.source_addresses: must hold one IPv4 and one IPv6",
 		}},
 		{"selector and resolver", "domain = \"x.example\"\n[dkim]\nselector = \"a_b\"\n[dns]\nresolver = \"ns.example:53\"\n", []string{"relay.toml:3: dkim.selector: … ", "relay.toml:5: dns.resolver: … IP:port"}},
+		{"networks", "domain = \"x.example\"\n[webhooks]\nallow_networks = [\"10.0.0.0\"]\n[outbound]\nallow_networks = [\"10.0.0.0/8\", \"inside\"]\n", []string{"relay.toml:3: webhooks.allow_networks: … \"10.0.0.0\" is not a network", "relay.toml:5: outbound.allow_networks: … \"inside\""}},
 		{"public addresses", "domain = \"x.example\"\n[dns]\naddresses = [\"192.0.2.25\", \"mx.example\", \"127.0.0.1\"]\n", []string{"relay.toml:3: dns.addresses: \"mx.example\" … ", "relay.toml:3: dns.addresses: \"127.0.0.1\" … "}},
 		{"limits", "domain = \"x.example\"\n[limits]\nmax_recipients = 0\nconnections = -1\n", []string{"relay.toml:3: limits.max_recipients: 0 is outside 1 to 1000 … ", "relay.toml:4: limits.connections: … "}},
 		{"type errors and value errors together", "domain = \"x_y\"\n[imap]\nlisten = 1\n[what]\n", []string{"relay.toml:1: domain: … ", "relay.toml:3: imap.listen: … ", "relay.toml:4: what: … "}},

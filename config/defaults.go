@@ -28,7 +28,7 @@ func Default() *Config {
 		TLS:        TLS{ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory"},
 		Outbound: Outbound{
 			Routes: map[string]string{}, RoutePasswordFiles: map[string]string{}, SourceAddresses: []string{}, MaxAge: Duration(5 * 24 * time.Hour),
-			Connections: 64, ConnectionsPerDomain: 5, RatePerDomain: 600, SmarthostConnections: 16, TLSReports: true,
+			Connections: 64, ConnectionsPerDomain: 5, RatePerDomain: 600, SmarthostConnections: 16, TLSReports: true, AllowNetworks: []string{},
 		},
 		Notify:     Notify{MaxAttachment: 10 * MB},
 		DKIM:       DKIM{Selector: "stagedoor"},
@@ -123,9 +123,14 @@ const (
 func (s Storage) Path() string { return strings.TrimPrefix(s.DSN, sqlitePrefix) }
 
 // Networks are the networks that webhooks may be in though they are not public.
-func (w Webhooks) Networks() []netip.Prefix {
+func (w Webhooks) Networks() []netip.Prefix { return networks(w.AllowNetworks) }
+
+// Networks are those of AllowNetworks.
+func (o Outbound) Networks() []netip.Prefix { return networks(o.AllowNetworks) }
+
+func networks(written []string) []netip.Prefix {
 	var list []netip.Prefix
-	for _, network := range w.AllowNetworks {
+	for _, network := range written {
 		if p, err := netip.ParsePrefix(network); err == nil { // checked
 			list = append(list, p.Masked())
 		}

@@ -133,7 +133,7 @@ func (d *daemon) wireQueue() error {
 	d.queue, err = outbound.New(outbound.Options{
 		Store: d.open.Store, Renderer: renderer,
 		Domain: d.cfg.Domain, Hostname: d.cfg.Hostname, Operator: d.cfg.Operator, Signer: d.dkim.Signer(),
-		Smarthost: smarthost, Routes: routes, SourceAddresses: addresses(d.cfg.Outbound.SourceAddresses), Resolver: d.cfg.DNS.Resolver,
+		Smarthost: smarthost, Routes: routes, SourceAddresses: addresses(d.cfg.Outbound.SourceAddresses), Resolver: d.cfg.DNS.Resolver, AllowNetworks: d.cfg.Outbound.Networks(),
 		Workers:   d.cfg.Outbound.Connections,
 		PerDomain: outbound.Bounds{Connections: d.cfg.Outbound.ConnectionsPerDomain, Rate: d.cfg.Outbound.RatePerDomain},
 		PerServer: outbound.Bounds{Connections: d.cfg.Outbound.SmarthostConnections, Rate: d.cfg.Outbound.SmarthostRate},

@@ -84,9 +84,9 @@ type Options struct {
 	RootCAs     *x509.CertPool // that certificates are verified by; nil: the system's
 	PolicyPort  int            // of hosts of MTA-STS policies; 0: 443
 	CountTLS    bool           // for the reports that package tlsrpt makes
-	// ReportTo says which IP addresses reports are brought to by HTTPS; nil:
-	// public ones.
-	ReportTo func(netip.Addr) bool
+	// AllowNetworks are where policies are fetched from, and reports brought to,
+	// beside the public Internet.
+	AllowNetworks []netip.Prefix
 
 	TempDir    string        // for messages over spool.MemoryLimit
 	Workers    int           // deliveries at the same time; 0: 64
@@ -173,7 +173,7 @@ func New(o Options) (*Queue, error) {
 	}
 	q.tls = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs, ClientSessionCache: tls.NewLRUClientSessionCache(256)}
 	q.policies = newPolicies(q)
-	q.poster = tlsrpt.NewPoster(q.resolver, o.RootCAs, o.ReportTo)
+	q.poster = tlsrpt.NewPoster(q.resolver, o.RootCAs, o.AllowNetworks)
 	if o.CountTLS {
 		q.results = tlsrpt.NewRecorder(q.o.Store, q.o.Logger, q.o.Now)
 	}
@@ -220,7 +220,7 @@ func withDefaults(o Options) Options {
 
 func newPolicies(q *Queue) *tlspolicy.Finder {
 	return tlspolicy.New(tlspolicy.Options{
-		Store: q.o.Store, Net: q.resolver, Resolver: q.o.Resolver, Roots: q.o.RootCAs, PolicyPort: q.o.PolicyPort, Logger: q.o.Logger, Now: q.o.Now,
+		Store: q.o.Store, Net: q.resolver, Resolver: q.o.Resolver, Roots: q.o.RootCAs, PolicyPort: q.o.PolicyPort, AllowNetworks: q.o.AllowNetworks, Logger: q.o.Logger, Now: q.o.Now,
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 // network is a Queue that can send; it does not run.
 func network(t testing.TB, o Options) *Queue {
 	t.Helper()
-	o.Hostname = "mx.msg.example.com"
+	o.Hostname, o.AllowNetworks = "mx.msg.example.com", loopback
 	q := &Queue{o: withDefaults(o), pool: newPool(), tls: &tls.Config{RootCAs: o.RootCAs}}
 	var err error
 	if q.routes, err = newRoutes(o.Smarthost, o.Routes); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +20,9 @@ import (
 )
 
 const domain = "msg.example.com"
+
+// loopback is where all that tests talk to is.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // site is a store with Sam, who writes, and a clock that can be set forward.
 type site struct {
@@ -135,7 +139,7 @@ func (s *site) queue(o Options) *Queue {
 	s.t.Helper()
 	o.Store, o.Domain, o.Hostname = s.Store, domain, "mx."+domain
 	o.Renderer = notify.New(notify.Options{Store: s.Store, Brand: "Backstage"})
-	o.Now = s.now
+	o.Now, o.AllowNetworks = s.now, loopback
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}

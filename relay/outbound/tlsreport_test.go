@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +42,7 @@ plain.example. MX 10 mx.plain.example.
 mx.plain.example. A 127.0.0.2
 `)
 	keys := newRing(t)
-	o := Options{Resolver: resolver, Port: x.port, RootCAs: ca.roots(), PolicyPort: web, CountTLS: true, Signer: keys.Signer(), ReportTo: func(netip.Addr) bool { return true }}
+	o := Options{Resolver: resolver, Port: x.port, RootCAs: ca.roots(), PolicyPort: web, CountTLS: true, Signer: keys.Signer()}
 	q := s.queue(o)
 	s.write(s.member("tess", "Tess.Private@x.example"), "Hello\r\n")
 	s.write(s.member("olga", "olga@plain.example"), "Hello\r\n")
@@ -129,7 +128,7 @@ func TestReportRefused(t *testing.T) {
 		s.ahead.Store(int64(30 * time.Hour))
 		q := s.queue(Options{
 			Resolver: serveDNS(t, "mta-sts.x.example. A 127.0.0.1\n_smtp._tls.x.example. TXT \"v=TLSRPTv1; rua=https://mta-sts.x.example:"+portOf(web)+"/\"\n"),
-			RootCAs:  ca.roots(), ReportTo: func(netip.Addr) bool { return true },
+			RootCAs:  ca.roots(),
 		})
 		if err := tlsrpt.NewReporter(tlsrpt.ReporterOptions{Store: s.Store, Domain: domain, LookupTXT: q.resolver.LookupTXT, Now: s.now}).Report(t.Context()); err != nil {
 			t.Fatal(err)

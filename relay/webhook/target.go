@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/stagedoor/stagedoor/relay/internet"
 )
 
 // maxURL bounds a webhook's URL, in octets.
@@ -44,65 +46,18 @@ func CheckURL(text string, allow []netip.Prefix) error {
 
 var errNotPublic = errors.New("leads to an address that is not public: webhooks.allow_networks can allow it")
 
-// special are the networks that are no public hosts, beside what netip knows
-// (RFC 6890 and the registries that followed it).
-var special = prefixes("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-	"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
-
-// Of IPv6, hosts are in global; nat64 holds the IPv4 Internet (RFC 6052).
-var (
-	global = netip.MustParsePrefix("2000::/3")
-	nat64  = netip.MustParsePrefix("64:ff9b::/96")
-)
-
-func prefixes(list ...string) []netip.Prefix {
-	var out []netip.Prefix
-	for _, s := range list {
-		out = append(out, netip.MustParsePrefix(s))
-	}
-	return out
-}
-
-func within(ip netip.Addr, list []netip.Prefix) bool {
-	for _, p := range list {
-		if p.Contains(ip) {
-			return true
-		}
-	}
-	return false
-}
-
 // reachable reports whether a webhook may be at an address: a public one, by
 // HTTPS, or one that is allowed.
 func reachable(ip netip.Addr, secure bool, allow []netip.Prefix) bool {
-	ip = ip.Unmap().WithZone("")
-	switch {
-	case within(ip, allow):
-		return true
-	case !secure:
-		return false
-	case nat64.Contains(ip):
-		b := ip.As16()
-		return reachable(netip.AddrFrom4([4]byte(b[12:])), secure, allow)
-	case ip.Is6() && !global.Contains(ip):
-		return false
+	if !secure {
+		return internet.Within(ip, allow)
 	}
-	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !ip.IsLoopback() && !within(ip, special)
+	return internet.Reachable(ip, allow)
 }
 
 // client is what sends: by no proxy, to no other place than it is told.
 func (o Options) client(secure bool) *http.Client {
-	dialer := &net.Dialer{
-		Timeout: requestTime, KeepAlive: 30 * time.Second, Resolver: o.Resolver,
-		// The address that is connected to, whatever a name said before.
-		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
-			ap, err := netip.ParseAddrPort(address)
-			if err != nil || !reachable(ap.Addr(), secure, o.Allow) {
-				return errNotPublic
-			}
-			return nil
-		},
-	}
+	dialer := internet.Dialer(o.Resolver, requestTime, func(ip netip.Addr) bool { return reachable(ip, secure, o.Allow) })
 	return &http.Client{
 		Timeout:       requestTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -120,7 +75,7 @@ func cause(err error) string {
 	var unknown *tls.CertificateVerificationError
 	var timeout net.Error
 	switch {
-	case errors.Is(err, errNotPublic):
+	case errors.Is(err, internet.ErrNotPublic):
 		return errNotPublic.Error()
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "its host name is not known"

@@ -9,7 +9,10 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
+
+	"github.com/stagedoor/stagedoor/relay/internet"
 )
 
 // fetchTime bounds a fetch (RFC 8461 section 3.3 suggests a minute: a delivery
@@ -33,8 +36,11 @@ func (f *Finder) fetch(ctx context.Context, domain string) (Policy, *Fault, erro
 	res, err := f.client(host).Do(req)
 	if err != nil {
 		var certificate *tls.CertificateVerificationError
-		if errors.As(err, &certificate) {
+		switch {
+		case errors.As(err, &certificate):
 			return Policy{}, faultWebPKI, errors.New("the web server's certificate is not valid")
+		case errors.Is(err, internet.ErrNotPublic):
+			return Policy{}, faultFetch, errors.New("the web server is at an address that is not public: outbound.allow_networks can allow it")
 		}
 		return Policy{}, faultFetch, errors.New("the web server does not answer")
 	}
@@ -58,7 +64,7 @@ func (f *Finder) fetch(ctx context.Context, domain string) (Policy, *Fault, erro
 
 // client fetches from one host, by one connection.
 func (f *Finder) client(host string) *http.Client {
-	dialer := &net.Dialer{Resolver: f.o.Net, Timeout: fetchTime}
+	dialer := internet.Dialer(f.o.Net, fetchTime, func(ip netip.Addr) bool { return internet.Reachable(ip, f.o.AllowNetworks) })
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -120,7 +121,7 @@ func (w *world) start() *Finder {
 	}
 	w.t.Cleanup(func() { _ = st.Close() })
 	return New(Options{
-		Store: st, Roots: w.roots, PolicyPort: w.port, Now: w.clock,
+		Store: st, Roots: w.roots, PolicyPort: w.port, Now: w.clock, AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Net: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, w.dns)
 		}},
@@ -208,6 +209,18 @@ func TestFetchWrongName(t *testing.T) {
 	f.o.Roots = x509.NewCertPool()
 	if _, fault, _ = f.fetch(t.Context(), "example.com"); fault != faultWebPKI {
 		t.Errorf("an authority that is not trusted: %v", fault)
+	}
+}
+
+// A policy host in our own network is not asked: the domain's owner chose its
+// address.
+func TestFetchFromWithin(t *testing.T) {
+	w := newWorld(t)
+	w.records, w.answer = []string{"v=STSv1; id=1"}, serve("text/plain", enforced)
+	f := w.start()
+	f.o.AllowNetworks = nil
+	if got := mode(t, f, "example.com"); got != "sts-policy-fetch-error" || w.fetches != 0 {
+		t.Errorf("%s after %d fetches", got, w.fetches)
 	}
 }
 

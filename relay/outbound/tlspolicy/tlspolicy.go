@@ -24,6 +24,7 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,8 +55,11 @@ type Options struct {
 	Resolver   string
 	Roots      *x509.CertPool // that MX and policy hosts are verified by; nil: the system's
 	PolicyPort int            // of policy hosts; 0: 443
-	Logger     *slog.Logger
-	Now        func() time.Time
+	// AllowNetworks are where policy hosts may be beside the public Internet: a
+	// domain's owner chooses their addresses.
+	AllowNetworks []netip.Prefix
+	Logger        *slog.Logger
+	Now           func() time.Time
 }
 
 // Finder finds policies.

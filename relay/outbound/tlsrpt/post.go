@@ -11,8 +11,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"syscall"
 	"time"
+
+	"github.com/stagedoor/stagedoor/relay/internet"
 )
 
 const postTime = time.Minute
@@ -23,19 +24,10 @@ type Poster struct{ client *http.Client }
 // ErrRefused means that the report will never be taken.
 var ErrRefused = errors.New("the report is refused by the receiving web server")
 
-// NewPoster returns a Poster. allowed says which IP addresses may be connected
-// to; nil: public ones. A domain's owner chooses the URL, which must not lead
-// into our own network.
-func NewPoster(resolver *net.Resolver, roots *x509.CertPool, allowed func(netip.Addr) bool) *Poster {
-	if allowed == nil {
-		allowed = public
-	}
-	dialer := &net.Dialer{Resolver: resolver, Timeout: postTime, Control: func(_, address string, _ syscall.RawConn) error {
-		if at, err := netip.ParseAddrPort(address); err != nil || !allowed(at.Addr().Unmap()) {
-			return errors.New("not a public address")
-		}
-		return nil
-	}}
+// NewPoster returns a Poster. A domain's owner chooses the URL: it leads to
+// public addresses, or into the networks that are allowed.
+func NewPoster(resolver *net.Resolver, roots *x509.CertPool, allow []netip.Prefix) *Poster {
+	dialer := internet.Dialer(resolver, postTime, func(ip netip.Addr) bool { return internet.Reachable(ip, allow) })
 	return &Poster{&http.Client{
 		Timeout:       postTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -45,14 +37,6 @@ func NewPoster(resolver *net.Resolver, roots *x509.CertPool, allowed func(netip.
 		},
 	}}
 }
-
-// public: an address that anybody may be asked to connect to.
-func public(ip netip.Addr) bool {
-	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !sharedSpace.Contains(ip)
-}
-
-// sharedSpace is behind providers' address translation (RFC 6598).
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 
 // Post brings a compressed report to a URL. The errors name neither.
 func (p *Poster) Post(ctx context.Context, place string, report []byte) error {
@@ -68,6 +52,8 @@ func (p *Poster) Post(ctx context.Context, place string, report []byte) error {
 		switch {
 		case errors.As(err, &certificate):
 			return errors.New("the receiving web server has no valid certificate")
+		case errors.Is(err, internet.ErrNotPublic):
+			return errors.New("the receiving web server is at an address that is not public: outbound.allow_networks can allow it")
 		case errors.As(err, &wrapped) && wrapped.Timeout():
 			return errors.New("the receiving web server does not answer in time")
 		}

@@ -50,9 +50,15 @@ type messageJSON struct {
 }
 
 func newThreadListCommand(s *site) *cobra.Command {
-	cmd := jsonFlag(&cobra.Command{Use: "list", Short: "List threads, the most recent message first", Args: takes()})
+	cmd := jsonFlag(&cobra.Command{
+		Use: "list", Short: "List threads, the most recent message first",
+		Long: "List threads, the most recent message first.\nTheir subjects are members' own words: that you looked is noted in the audit log (stagedoor audit).", Args: takes(),
+	})
 	n := limitFlag(cmd)
 	cmd.RunE = s.with(func(ctx context.Context, o *open, cmd *cobra.Command, _ []string) error {
+		if err := o.audit(ctx, "thread list", fmt.Sprintf("the newest %d", *n)); err != nil {
+			return err
+		}
 		views, err := o.Store.Threads(ctx, threading.Thread{}, int(*n))
 		if err != nil {
 			return fmt.Errorf("list the threads: %w", err)
@@ -75,7 +81,8 @@ func newThreadShowCommand(s *site) *cobra.Command {
 	return jsonFlag(&cobra.Command{
 		Use: "show ID", Short: "Show a thread",
 		Long: "Show who takes part in a thread, their aliases and when messages were filed; not what they say.\n" +
-			"ID is a thread's, a reply alias of it, or the Message-ID of one of its messages.",
+			"ID is a thread's, a reply alias of it, or the Message-ID of one of its messages.\n" +
+			"That you looked is noted in the audit log (stagedoor audit).",
 		Args: takes("ID"),
 		RunE: s.with(func(ctx context.Context, o *open, cmd *cobra.Command, args []string) error {
 			v, err := o.thread(ctx, args[0])
@@ -83,6 +90,9 @@ func newThreadShowCommand(s *site) *cobra.Command {
 				return err
 			}
 			t := o.threadJSON(v)
+			if err := o.audit(ctx, "thread show", t.ID); err != nil {
+				return err
+			}
 			for _, a := range v.Aliases {
 				t.Aliases = append(t.Aliases, aliasJSON{o.handleIn(v, a.ViewerID), o.handleIn(v, a.OtherID), threading.AliasPrefix + o.keys.Token(seal.TokenAlias, a.ID) + "@" + o.Domain})
 			}

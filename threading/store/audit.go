@@ -13,7 +13,7 @@ type AuditEntry struct {
 	ID      threading.ID
 	Actor   string // the operating system's user
 	Action  string
-	Subject string // a handle or an ID
+	Subject string // a handle, an ID, or how many
 	At      time.Time
 }
 

@@ -196,7 +196,7 @@ type Safety struct {
 	CautionFile        string     `toml:"caution_file" doc:"What such messages are found by, and the sentences that warn. Empty: the set that comes with the program, which stagedoor config caution prints."`
 	RefusedExtensions  []string   `toml:"refused_extensions" doc:"Attached files whose names end so are refused, also in zip files: programs and what runs like one. Lower case, without a dot; [] refuses none by its name."`
 	RefusedContents    []string   `toml:"refused_contents" doc:"Attached files that turn out to be so are refused, whatever their name, also in zip files: program (Windows, Linux, macOS, Java, Android), script (its first line names an interpreter), shortcut (Windows), image (of a disk), macros (a document with macros)."`
-	SameText           SameText   `toml:"same_text" doc:"What is done when the same text is sent as a first message too often within a week: report tells the operator (stagedoor report), refuse also refuses it, off does not count."`
+	SameText           SameText   `toml:"same_text" doc:"What is done when the same text is sent as a first message too often within a week: report tells the operator (stagedoor report), hold also keeps it for the operator (stagedoor held), refuse also refuses it, off does not count."`
 	SameTextRecipients int        `toml:"same_text_recipients" doc:"Members that one writer can send the same text to, 0 to 1000000; 0: no bound. A casting call to many talents is ordinary."`
 	SameTextWriters    int        `toml:"same_text_writers" doc:"Writers who can send the same text, 0 to 1000000; 0: no bound."`
 	LookAlikeHandles   LookAlikes `toml:"look_alike_handles" doc:"A new member's handle that can be taken for another's (te55 for tess, rnona for mona): refuse or allow."`
@@ -208,9 +208,9 @@ type Scan struct {
 	ClamAV         string     `toml:"clamav" doc:"host:port of clamd, or unix:/run/clamav/clamd.ctl. Its StreamMaxLength must be smtp.max_message_size at least. Empty: it is not asked."`
 	TimeoutSeconds int        `toml:"timeout_seconds" doc:"How long each answer is waited for, 1 to 120 seconds."`
 	OnFailure      OnFailure  `toml:"on_failure" doc:"What is done where one does not answer: open lets the message pass, closed refuses it for the time being (451)."`
-	Virus          ScanAction `toml:"virus" doc:"What is done with a message in which ClamAV finds something: refuse it, or mark it (its readers are warned above the text, and X-Spam-Flag is YES in the header)."`
-	Spam           ScanAction `toml:"spam" doc:"What is done with a message that rspamd would reject: refuse, mark or pass."`
-	Suspect        ScanAction `toml:"suspect" doc:"What is done with a message to which rspamd would add a header: refuse, mark or pass."`
+	Virus          ScanAction `toml:"virus" doc:"What is done with a message in which ClamAV finds something: refuse it, hold it for the operator (stagedoor held; its writer is not told), or mark it (its readers are warned above the text, and X-Spam-Flag is YES in the header)."`
+	Spam           ScanAction `toml:"spam" doc:"What is done with a message that rspamd would reject: refuse, hold, mark or pass."`
+	Suspect        ScanAction `toml:"suspect" doc:"What is done with a message to which rspamd would add a header: refuse, hold, mark or pass."`
 }
 
 // Log is [log].
@@ -278,11 +278,12 @@ type SameText string
 const (
 	SameTextOff    SameText = "off"
 	SameTextReport SameText = "report"
+	SameTextHold   SameText = "hold"
 	SameTextRefuse SameText = "refuse"
 )
 
 func (SameText) values() []string {
-	return []string{string(SameTextOff), string(SameTextReport), string(SameTextRefuse)}
+	return []string{string(SameTextOff), string(SameTextReport), string(SameTextHold), string(SameTextRefuse)}
 }
 
 // LookAlikes is safety.look_alike_handles.
@@ -315,12 +316,13 @@ type ScanAction string
 // The actions.
 const (
 	ScanRefuse ScanAction = "refuse"
+	ScanHold   ScanAction = "hold"
 	ScanMark   ScanAction = "mark"
 	ScanPass   ScanAction = "pass"
 )
 
 func (ScanAction) values() []string {
-	return []string{string(ScanRefuse), string(ScanMark), string(ScanPass)}
+	return []string{string(ScanRefuse), string(ScanHold), string(ScanMark), string(ScanPass)}
 }
 
 // STSMode is smtp.mta_sts.

@@ -75,8 +75,9 @@ type letter struct {
 	date      time.Time
 	parent    threading.ID // the message it answers; zero for none
 	mime      []byte
-	automatic bool // a program wrote it
-	marked    bool // a scanner takes it for unwanted
+	automatic bool   // a program wrote it
+	marked    bool   // a scanner takes it for unwanted
+	hold      string // why it waits for the operator; empty: it does not
 }
 
 // contactAddress is the public address of a member, with the name others see.

@@ -78,6 +78,9 @@ func (p *Pipeline) fileAll(ctx context.Context, pl *plan, h *head, msg *spool.Me
 	for _, f := range filed {
 		p.o.Logger.Info("filed", "thread", p.o.Store.Keyring().Token(seal.TokenThread, f.ThreadID), "writer", pl.writer.Handle,
 			"octets", msg.Size(), "duplicate", f.Duplicate)
+		if f.Held {
+			p.o.Logger.Warn("it is held for the operator (stagedoor held list)", "message", p.o.Store.Keyring().Token(seal.TokenMessage, f.MessageID), "writer", pl.writer.Handle)
+		}
 	}
 	return filed, nil
 }
@@ -179,9 +182,11 @@ func (p *Pipeline) versions(ctx context.Context, pl *plan, l *letter, h *head, b
 	}
 	p.name(pl, l, v.plain, now)
 	var line string
-	if l.marked, err = warn.marked(ctx, l, v.plain); err != nil {
+	found, err := warn.scan(ctx, l, v.plain)
+	if err != nil {
 		return v, err
-	} else if l.marked {
+	}
+	if l.marked, l.hold = found.mark, found.hold; l.marked {
 		v.warned, line = l.readers(), markSays
 	} else if !pl.automatic && p.o.Caution != nil {
 		if v.warned, err = p.strangers(ctx, l); err == nil && len(v.warned) > 0 {
@@ -265,6 +270,7 @@ func (p *Pipeline) filing(pl *plan, l *letter, h *head, v *versions, digest stri
 		Body:      v.plain.body,
 		Dedupe:    p.dedupe(l, h, digest),
 		Single:    pl.single,
+		Hold:      l.hold,
 
 		NotifyAfter: p.o.NotifyAfter,
 	}

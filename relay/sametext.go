@@ -13,8 +13,8 @@ import (
 
 // SameText says how often one text may be sent to members as a first message.
 type SameText struct {
-	Recipients, Writers int // zero: no bound
-	Refuse              bool
+	Recipients, Writers int  // zero: no bound
+	Hold, Refuse        bool // what is too often; else it is only reported
 }
 
 // minText is how many words a text needs to be told from others: short ones are
@@ -55,7 +55,7 @@ func (c *counter) of(l *letter) (threading.Text, error) {
 	if len(words) < minText {
 		return threading.Text{}, nil
 	}
-	return threading.Text{Hash: p.o.Store.Keyring().Hash("text", strings.Join(words, " ")), Recipients: p.o.SameText.Recipients, Writers: p.o.SameText.Writers, Refuse: p.o.SameText.Refuse}, nil
+	return threading.Text{Hash: p.o.Store.Keyring().Hash("text", strings.Join(words, " ")), Recipients: p.o.SameText.Recipients, Writers: p.o.SameText.Writers, Hold: p.o.SameText.Hold, Refuse: p.o.SameText.Refuse}, nil
 }
 
 // essence is what stays of a text from reader to reader: its words in lower case,

@@ -77,6 +77,40 @@ func TestScanning(t *testing.T) {
 	}
 }
 
+// What is held is sent for its writer; its readers see nothing of it until the
+// operator has read and released it.
+func TestScannerHolds(t *testing.T) {
+	s, asked := scannedStage(t, func(c *Scanning) { c.Spam = ActionHold })
+	tess := "tess@" + testDomain
+	for range 2 { // a retry is none
+		if err := s.scan("reject", tess, "otto@"+testDomain); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, m, o := len(s.mailbox(s.sam, "Sent")), len(s.mailbox(s.tess, "INBOX")), len(s.mailbox(s.otto, "INBOX")); n != 2 || m != 0 || o != 0 {
+		t.Errorf("Sam has sent %d, Tess has %d, Otto %d", n, m, o)
+	}
+	held, err := s.store.HeldLetters(t.Context(), 10)
+	if err != nil || len(held) != 2 {
+		t.Fatalf("held are %+v, %v", held, err)
+	}
+	h, err := s.HeldLetter(t.Context(), held[0].MessageID)
+	if err != nil || h.Reason != "rspamd takes it for spam." || h.WriterID != s.sam.ID || h.Message.Subject != "Hello" || !strings.Contains(h.Message.Text, "I say rspamd: reject") || strings.Contains(h.Message.Text, "agency.example") {
+		t.Errorf("%+v, %v", h, err)
+	}
+	before := asked.Load()
+	if err := s.ReleaseLetter(t.Context(), h.MessageID); err != nil {
+		t.Fatal(err)
+	}
+	inbox := s.mailbox(s.tess, "INBOX")
+	if len(inbox) != 1 || strings.Contains(inbox[0], "X-Spam-Flag") || strings.Contains(inbox[0], "[!]") || !strings.Contains(inbox[0], "I say rspamd: reject") || asked.Load() != before {
+		t.Errorf("released: %q", inbox)
+	}
+	if n := len(s.mailbox(s.otto, "INBOX")); n != 0 {
+		t.Errorf("Otto has %d", n)
+	}
+}
+
 func TestScannerActions(t *testing.T) {
 	for name, c := range map[string]struct {
 		text   string

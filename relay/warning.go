@@ -47,14 +47,15 @@ type warner struct {
 	read bool
 	line string // empty: nothing to warn of
 
-	scanned, mark bool
+	scanned bool
+	result  scanResult
 }
 
-// marked has a message scanned, once for all letters, as one of those who get it
+// scan has a message scanned, once for all letters, as one of those who get it
 // will see it. A *Refusal if it must not be relayed.
-func (w *warner) marked(ctx context.Context, l *letter, rb *rebuilt) (bool, error) {
+func (w *warner) scan(ctx context.Context, l *letter, rb *rebuilt) (scanResult, error) {
 	if w.scanned || w.p.o.Scanning.Scanner == nil {
-		return w.mark, nil
+		return w.result, nil
 	}
 	reader := l.writer
 	for _, m := range l.view.Participants {
@@ -64,9 +65,9 @@ func (w *warner) marked(ctx context.Context, l *letter, rb *rebuilt) (bool, erro
 		}
 	}
 	l.mime = rb.MIMEFields
-	mark, err := w.p.scanned(ctx, w.p.headerFor(l, reader), rb)
-	w.scanned, w.mark = err == nil, mark
-	return mark, err
+	result, err := w.p.scanned(ctx, w.p.headerFor(l, reader), rb)
+	w.scanned, w.result = err == nil, result
+	return result, err
 }
 
 // warning says what the message asks for: of everything that it shows, quoted

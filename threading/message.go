@@ -104,6 +104,9 @@ type Filing struct {
 	Single []byte
 	// Mark, if set, flags the writer's own copies of an earlier message.
 	Mark *Mark
+	// Hold, if set, is why only the writer's copy is filed; those of the others wait
+	// for the operator.
+	Hold string
 	// Text is counted, if the filing starts a thread.
 	Text Text
 	// Pace bounds what the writer writes.
@@ -142,4 +145,5 @@ type Filed struct {
 	ThreadID  ID
 	MessageID ID
 	Duplicate bool // a retry of what had been filed before
+	Held      bool // only its writer has it yet
 }

@@ -6,10 +6,10 @@ import "time"
 type Text struct {
 	Hash []byte // keyed; nil: it is not counted
 	// More than so many members to whom one writer sends it within TextFor, and so
-	// many writers who send it, are reported to the operator, or refused. Zero: no
-	// bound.
+	// many writers who send it, are reported to the operator, and also held for the
+	// operator, or refused. Zero: no bound.
 	Recipients, Writers int
-	Refuse              bool
+	Hold, Refuse        bool
 }
 
 // TextFor is how long the same text is recognised.

@@ -90,7 +90,7 @@ func (s *site) examine(ctx context.Context, cfg *config.Config, ips []string) ([
 	findings = append(findings, found...)
 	if store != nil {
 		defer store.Close()
-		o.Queue = store.QueueState
+		o.Queue, o.Held = store.QueueState, store.HeldState
 	}
 	return append(findings, doctor.Run(ctx, o)...), nil
 }

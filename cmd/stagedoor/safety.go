@@ -52,5 +52,5 @@ func sameText(c config.Safety) relay.SameText {
 	if c.SameText == config.SameTextOff {
 		return relay.SameText{}
 	}
-	return relay.SameText{Recipients: c.SameTextRecipients, Writers: c.SameTextWriters, Refuse: c.SameText == config.SameTextRefuse}
+	return relay.SameText{Recipients: c.SameTextRecipients, Writers: c.SameTextWriters, Hold: c.SameText == config.SameTextHold, Refuse: c.SameText == config.SameTextRefuse}
 }

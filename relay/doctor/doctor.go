@@ -74,7 +74,10 @@ type Options struct {
 	Dirs   []string                                        // that are written to
 	Paused bool                                            // outbound.pause
 	Queue  func(context.Context) (store.QueueState, error) // nil: there is no database
-	Now    func() time.Time                                // nil: time.Now
+	// Held says how many messages are held for the operator, and since when; nil:
+	// there is no database.
+	Held func(context.Context) (n int, oldest time.Time, err error)
+	Now  func() time.Time // nil: time.Now
 }
 
 // checkTime bounds one check.
@@ -93,7 +96,7 @@ func Run(ctx context.Context, o Options) []Finding {
 	}
 	d := &doctor{Options: o}
 	checks := []func(context.Context) []Finding{
-		d.doors, d.webAddress, d.stsPolicy, d.clock, d.disks, d.queue, d.records, d.wayOut, d.validation, d.blocklists,
+		d.doors, d.webAddress, d.stsPolicy, d.clock, d.disks, d.queue, d.held, d.records, d.wayOut, d.validation, d.blocklists,
 	}
 	found := make([][]Finding, len(checks))
 	var wg sync.WaitGroup

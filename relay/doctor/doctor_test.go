@@ -132,6 +132,31 @@ func TestRoomAndQueue(t *testing.T) {
 	}
 }
 
+func TestHeldForTheOperator(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		n     int
+		age   time.Duration
+		err   error
+		state State
+		text  string // empty: nothing is found
+	}{
+		{"nothing", 0, 0, nil, OK, ""},
+		{"young", 2, time.Hour, nil, OK, "2 wait for you, the oldest for 60 minutes"},
+		{"old", 1, 72 * time.Hour, nil, Warning, "1 wait for you, the oldest for 3 days"},
+		{"unreadable", 0, 0, errors.New("disk I/O error"), Failed, "disk I/O error"},
+	} {
+		d := &doctor{Options{Now: func() time.Time { return now }, Held: func(context.Context) (int, time.Time, error) { return c.n, now.Add(-c.age), c.err }}}
+		f := d.held(t.Context())
+		if c.text == "" && len(f) == 0 {
+			continue
+		}
+		if len(f) != 1 || f[0].State != c.state || !strings.Contains(f[0].Text, c.text) {
+			t.Errorf("%s: %+v, want %s %q", c.name, f, c.state, c.text)
+		}
+	}
+}
+
 // listenTo runs a server that speaks a script: each line that begins with >
 // is what it expects to hear the beginning of, each other is what it says;
 // "TLS" starts TLS, "MESSAGE" reads up to a message's end.

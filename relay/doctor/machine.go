@@ -49,10 +49,11 @@ func room(dir string, free, inodes, freeInodes uint64) Finding {
 	return f
 }
 
-// Ages at which the queue tells of trouble.
+// Ages at which what waits tells of trouble.
 const (
 	queueOverdue = 15 * time.Minute // nobody takes what is due: a lease lasts as long
 	queueOld     = 24 * time.Hour
+	heldOld      = 24 * time.Hour // its writer thinks that it is sent
 )
 
 // queue looks at what waits for delivery.
@@ -78,6 +79,25 @@ func (d *doctor) queue(ctx context.Context) []Finding {
 		return one(check, Warning, fmt.Sprintf("%d wait, the oldest for %s: %s", q.Rows, rough(age), or(q.OldestError, "not tried yet")), list)
 	}
 	return one(check, OK, fmt.Sprintf("%d wait, the oldest for %s", q.Rows, rough(age)), "")
+}
+
+// held looks at what waits for the operator's word.
+func (d *doctor) held(ctx context.Context) []Finding {
+	const check = "held messages"
+	if d.Held == nil {
+		return nil
+	}
+	n, oldest, err := d.Held(ctx)
+	switch age := d.Now().Sub(oldest); {
+	case err != nil:
+		return one(check, Failed, "can't be read: "+err.Error(), "look at the database's file and its owner")
+	case n == 0:
+		return nil
+	case age > heldOld:
+		return one(check, Warning, fmt.Sprintf("%d wait for you, the oldest for %s", n, rough(age)), "read them: stagedoor held list")
+	default:
+		return one(check, OK, fmt.Sprintf("%d wait for you, the oldest for %s (stagedoor held list)", n, rough(age)), "")
+	}
 }
 
 // rough is a duration as people say it.

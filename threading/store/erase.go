@@ -11,7 +11,7 @@ import (
 // bodies.
 var erased = []string{
 	"addresses", "credentials", "entries", "tombstones", "mailboxes", "client_ids", "queue", "held", "address_requests", "blocks", "mutes", "thread_alerts", "sessions", "signin_links",
-	"index_blocks", "index_slices", "annotations", "subscriptions", "pace", "correspondents", "member_state",
+	"index_blocks", "index_slices", "annotations", "subscriptions", "pace", "correspondents", "member_state", "held_copies",
 }
 
 // RemoveMember erases a member's addresses, credentials, mailboxes, queue rows
@@ -37,6 +37,9 @@ func (s *Store) RemoveMember(ctx context.Context, id threading.ID) error {
 			if _, err := t.exec("DELETE FROM "+table+" WHERE member_id = ?", id); err != nil {
 				return fmt.Errorf("erase %s: %w", table, err)
 			}
+		}
+		if _, err := t.exec("DELETE FROM held_copies WHERE writer_id = ?", id); err != nil {
+			return fmt.Errorf("erase what is held of the member's: %w", err)
 		}
 		if err := t.eraseItems(id); err != nil {
 			return err

@@ -24,6 +24,14 @@ type filingRow struct {
 	queue   []threading.ID
 }
 
+// bodyOf is what a copy has of the two bodies.
+func (f *filingRow) bodyOf(i int) *bodyRow {
+	if f.Copies[i].Other {
+		return &f.other
+	}
+	return &f.body
+}
+
 // File writes the filings in one transaction, all or none, and returns when
 // they are on disk. A filing whose Dedupe was filed within
 // threading.DedupeFor writes nothing and returns the first filing. Filings may
@@ -69,9 +77,12 @@ func (s *Store) File(ctx context.Context, filings ...threading.Filing) ([]thread
 		return nil, err
 	}
 	for _, f := range filed {
-		if f.Duplicate {
+		switch {
+		case f.Duplicate:
 			s.o.Observe("duplicate")
-		} else {
+		case f.Held:
+			s.o.Observe("held")
+		default:
 			s.o.Observe("filed")
 		}
 	}
@@ -110,6 +121,10 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 	if err := t.keepPace(f); err != nil {
 		return filed, err
 	}
+	noticed, err := t.keepText(f)
+	if err != nil {
+		return filed, err
+	}
 	if f.NewThread != nil {
 		if err := t.addThread(f.NewThread); err != nil {
 			return filed, fmt.Errorf("start the thread: %w", err)
@@ -135,13 +150,13 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 			return filed, fmt.Errorf("note whom the writer knows: %w", err)
 		}
 	}
-	for i := range f.Copies {
-		if err := t.addCopy(f, i, m.ThreadID); err != nil {
+	if filed.Held, err = t.addCopies(f, m.ThreadID); err != nil {
+		return filed, err
+	}
+	if noticed != "" {
+		if err := t.reportText(f, noticed); err != nil {
 			return filed, err
 		}
-	}
-	if err := t.keepText(f); err != nil {
-		return filed, err
 	}
 	if f.Mark != nil {
 		return filed, t.mark(f, m.ThreadID)
@@ -180,6 +195,24 @@ func (t *tx) addThread(n *threading.NewThread) error {
 	return nil
 }
 
+// addCopies files the copies, or holds those that are not the writer's own, and
+// reports whether any is held.
+func (t *tx) addCopies(f *filingRow, thread threading.ID) (held bool, err error) {
+	for i, c := range f.Copies {
+		if f.Hold == "" || c.MemberID == f.Message.WriterID {
+			err = t.addCopy(f, i, thread)
+		} else {
+			var is bool
+			is, err = t.holdCopy(f, i, thread)
+			held = held || is
+		}
+		if err != nil {
+			return held, err
+		}
+	}
+	return held, nil
+}
+
 // addCopy puts one member's copy into the mailbox, and queues its notification.
 func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 	c := &f.Copies[i]
@@ -200,10 +233,7 @@ func (t *tx) addCopy(f *filingRow, i int, thread threading.ID) error {
 	} else if err != nil {
 		return fmt.Errorf("number the copy: %w", err)
 	}
-	body := &f.body
-	if c.Other {
-		body = &f.other
-	}
+	body := f.bodyOf(i)
 	flags, keywords := c.Flags, c.Keywords
 	if c.ClientID != nil {
 		if flags, keywords, err = t.takeOver(c, mailbox, uid, f.Message.FiledAt, flags, keywords); err != nil {

@@ -71,6 +71,7 @@ var sweepSteps = []struct {
 		"DELETE FROM items WHERE member_id = ? AND id = ?", 2, idsOlder(orphanAge)},
 	{`SELECT b.id FROM bodies b WHERE b.id < ?
 		AND NOT EXISTS (SELECT 1 FROM items i WHERE i.body_id = b.id)
+		AND NOT EXISTS (SELECT 1 FROM held_copies h WHERE h.body_id = b.id)
 		AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.body_id = b.id) LIMIT ?`,
 		"DELETE FROM bodies WHERE id = ?", 1, idsOlder(orphanAge)},
 	{`SELECT c.body_id, c.seq FROM body_chunks c WHERE c.body_id < ?

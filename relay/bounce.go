@@ -8,6 +8,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/stagedoor/stagedoor/relay/automatic"
 	"github.com/stagedoor/stagedoor/threading"
@@ -46,7 +47,7 @@ func (p *Pipeline) receiveBounce(ctx context.Context, in Inbound, t Target, h *h
 		}
 		note = "delivery report: " + string(report.Class) + " " + report.Status
 		if t.Returned != 0 && report.Class == automatic.Hard {
-			if err := p.AddressFailed(ctx, t.Returned, report.Status); err != nil {
+			if err := p.addressFailed(ctx, t.Returned, report.Status, reportsSpared); err != nil {
 				return err
 			}
 		}
@@ -54,15 +55,24 @@ func (p *Pipeline) receiveBounce(ctx context.Context, in Inbound, t Target, h *h
 	return p.o.Store.Record(ctx, "bounce", t.Bounce|t.Returned, note)
 }
 
+// reportsSpared is for how long after a member let mail go to an address again
+// no report stops it: an address's reverse-path stays the same, and whoever has
+// seen one could stop its mail over and over.
+const reportsSpared = 24 * time.Hour
+
 // AddressFailed stops the mail to a member's address, which takes none any
 // more, and tells the member in the mailbox. status is the enhanced status code
 // of the refusal; it may be empty.
 func (p *Pipeline) AddressFailed(ctx context.Context, address threading.ID, status string) error {
+	return p.addressFailed(ctx, address, status, 0)
+}
+
+func (p *Pipeline) addressFailed(ctx context.Context, address threading.ID, status string, spared time.Duration) error {
 	why := "mail to it came back"
 	if status != "" {
 		why += " (" + status + ")"
 	}
-	memberID, news, err := p.o.Store.AddressFailed(ctx, address, why)
+	memberID, news, err := p.o.Store.AddressFailed(ctx, address, why, spared)
 	if errors.Is(err, store.ErrNotFound) || err == nil && !news {
 		return nil
 	} else if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stagedoor/stagedoor/relay/senderauth"
 	"github.com/stagedoor/stagedoor/relay/spool"
@@ -74,6 +75,53 @@ func TestHardBounce(t *testing.T) {
 	}
 	if addrs, _ = s.store.Addresses(ctx, s.tess.ID); !addrs[0].FailedAt.IsZero() || addrs[0].Failure != "" {
 		t.Errorf("%+v", addrs[0])
+	}
+}
+
+// TestReportsAgain: whoever has seen a reverse-path stops the mail once a day at
+// most; what the receiving server says itself counts at any time.
+func TestReportsAgain(t *testing.T) {
+	s := newStage(t, nil)
+	ctx := context.Background()
+	failed := func() bool {
+		addrs, err := s.store.Addresses(ctx, s.tess.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !addrs[0].FailedAt.IsZero()
+	}
+	addrs, err := s.store.Addresses(ctx, s.tess.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what  string
+		after time.Duration // that Tess has let mail go there again
+		do    func() error
+		stops bool
+	}{
+		{"the first report", 0, nil, true},
+		{"one at once", 0, nil, false},
+		{"one on the same day", 23 * time.Hour, nil, false},
+		{"the server itself", 0, func() error { return s.AddressFailed(ctx, addrs[0].ID, "5.1.1") }, true},
+		{"one on the next day", 25 * time.Hour, nil, true},
+	} {
+		s.now = s.now.Add(c.after)
+		if c.do == nil {
+			c.do = func() error {
+				fields, body := report("5.1.1", "550 5.1.1 <tess.real@mail.example>: user unknown")
+				return s.bounce(undelivered, fields, body)
+			}
+		}
+		if err := c.do(); err != nil {
+			t.Fatal(err)
+		}
+		if failed() != c.stops {
+			t.Errorf("%s: stops %v", c.what, !c.stops)
+		}
+		if err := s.store.AddressWorks(ctx, s.tess.ID, addrs[0].ID); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -277,7 +277,7 @@ func TestOwnMessagesNotWanted(t *testing.T) {
 		{"mail came back", func(s *site, m threading.Member) error {
 			addrs, err := s.Addresses(t.Context(), m.ID)
 			if err == nil {
-				_, _, err = s.AddressFailed(t.Context(), addrs[0].ID, "mail to it came back")
+				_, _, err = s.AddressFailed(t.Context(), addrs[0].ID, "mail to it came back", 0)
 			}
 			return err
 		}, "link"},
@@ -620,7 +620,7 @@ func TestFailedAddress(t *testing.T) {
 	m := s.member("tess", "tess@mail.example")
 	addrs, err := s.Addresses(t.Context(), m.ID)
 	if err == nil {
-		_, _, err = s.AddressFailed(t.Context(), addrs[0].ID, "mail to it came back")
+		_, _, err = s.AddressFailed(t.Context(), addrs[0].ID, "mail to it came back", 0)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/stagedoor/stagedoor/threading"
 )
@@ -67,15 +68,17 @@ func (s *Store) Addresses(ctx context.Context, memberID threading.ID) ([]threadi
 }
 
 // AddressFailed notes that mail to an address came back for good: nothing is
-// sent to it until AddressWorks. It returns whose it is, and whether that is
-// news. ErrNotFound if there is no such address any more.
-func (s *Store) AddressFailed(ctx context.Context, id threading.ID, why string) (member threading.ID, news bool, err error) {
-	now := millis(s.o.Now())
+// sent to it until AddressWorks. For so long as spared after that it is not
+// believed. It returns whose it is, and whether that is news. ErrNotFound if there
+// is no such address any more.
+func (s *Store) AddressFailed(ctx context.Context, id threading.ID, why string, spared time.Duration) (member threading.ID, news bool, err error) {
+	at := s.o.Now()
+	now := millis(at)
 	err = s.c.commit(ctx, func(t *tx) error {
 		if err := t.row("SELECT member_id FROM addresses WHERE id = ?", []any{id}, &member); err != nil {
 			return err
 		}
-		n, err := t.exec("UPDATE addresses SET failed_at = ?, failure = ? WHERE id = ? AND failed_at = 0", now, why, id)
+		n, err := t.exec("UPDATE addresses SET failed_at = ?, failure = ? WHERE id = ? AND failed_at = 0 AND works_at <= ?", now, why, id, millis(at.Add(-spared)))
 		if news = n > 0; err != nil || !news {
 			return err
 		}
@@ -86,8 +89,9 @@ func (s *Store) AddressFailed(ctx context.Context, id threading.ID, why string) 
 
 // AddressWorks lets mail go to a member's address again.
 func (s *Store) AddressWorks(ctx context.Context, member, id threading.ID) error {
+	now := millis(s.o.Now())
 	return s.c.commit(ctx, func(t *tx) error {
-		return changed(t.exec("UPDATE addresses SET failed_at = 0, failure = '' WHERE member_id = ? AND id = ?", member, id))
+		return changed(t.exec("UPDATE addresses SET works_at = CASE failed_at WHEN 0 THEN works_at ELSE ? END, failed_at = 0, failure = '' WHERE member_id = ? AND id = ?", now, member, id))
 	})
 }
 

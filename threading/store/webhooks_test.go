@@ -190,7 +190,7 @@ func TestWhatIsAnEvent(t *testing.T) {
 	list, err := h.Addresses(h.ctx, h.tess.ID)
 	h.must(err)
 	for range 2 { // told once
-		_, _, err = h.AddressFailed(h.ctx, list[0].ID, "mail to it came back (5.1.1)")
+		_, _, err = h.AddressFailed(h.ctx, list[0].ID, "mail to it came back (5.1.1)", 0)
 		h.must(err)
 	}
 	got, err := h.WebhookEvents(h.ctx, h.hook.ID, false, 0, 10)

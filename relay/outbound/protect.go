@@ -131,14 +131,16 @@ func (q *Queue) connectMX(ctx context.Context, h hop, addr netip.Addr, n *need) 
 	fault := tlspolicy.NoSTARTTLS
 	offered := s.has("STARTTLS")
 	if offered {
-		fault = q.startTLS(ctx, s, n)
+		fault, err = q.startTLS(ctx, s, n)
 	}
 	if ctx.Err() == nil { // else it is our own doing
 		q.note(n, h, s, addr, fault)
 	}
 	switch {
-	case fault == nil:
+	case fault == nil && err == nil:
 		return s, q.guarded(ctx, s, func() error { return n.check(s) })
+	case n.Enforced && fault == nil:
+		return nil, err
 	case n.Enforced:
 		s.quit()
 		return nil, n.failure(fault)
@@ -151,9 +153,10 @@ func (q *Queue) connectMX(ctx context.Context, h hop, addr netip.Addr, n *need) 
 	return q.open(ctx, h, addr, nil)
 }
 
-// startTLS changes a session to TLS and says what is wrong with it. Unless the
-// policy is enforced, the session may be in use nevertheless.
-func (q *Queue) startTLS(ctx context.Context, s *session, n *need) *tlspolicy.Fault {
+// startTLS changes a session to TLS and says what is wrong with that. Unless the
+// policy is enforced, the session may be in use nevertheless, if there is no
+// error: the server may end a session that its TLS has no fault in.
+func (q *Queue) startTLS(ctx context.Context, s *session, n *need) (*tlspolicy.Fault, error) {
 	fault := tlspolicy.Handshake // until the other side has shown its certificate
 	cfg := q.tls.Clone()
 	cfg.ServerName, cfg.InsecureSkipVerify = n.ServerName, true
@@ -163,8 +166,9 @@ func (q *Queue) startTLS(ctx context.Context, s *session, n *need) *tlspolicy.Fa
 		}
 		return nil
 	}
-	if err := q.guarded(ctx, s, func() error { return s.startTLS(ctx, cfg) }); err != nil && fault == nil {
-		return tlspolicy.Handshake
+	err := q.guarded(ctx, s, func() error { return s.startTLS(ctx, cfg) })
+	if !s.tls && fault == nil {
+		fault = tlspolicy.Handshake
 	}
-	return fault
+	return fault, err
 }

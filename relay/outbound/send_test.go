@@ -345,9 +345,11 @@ func TestOpportunisticTLS(t *testing.T) {
 }
 
 // TestTLSWithoutEHLO: who hangs up at the EHLO under TLS gets the mail in the
-// clear, as who can't do TLS at all.
+// clear, as who can't do TLS at all, or waits where the policy has it so. The TLS
+// itself was good, and is counted so.
 func TestTLSWithoutEHLO(t *testing.T) {
-	cert, _ := selfSigned(t, "whatever.example")
+	ca := newAuthority(t)
+	cert := ca.issue("x.example", time.Hour)
 	for _, answer := range []string{"", "554 not here\r\n"} {
 		server := script(t, func(c net.Conn, expect func(string), say func(string)) {
 			say("220 x.example")
@@ -375,9 +377,19 @@ func TestTLSWithoutEHLO(t *testing.T) {
 			}
 			say("250 taken")
 		})
-		q := network(t, Options{Resolver: serveDNS(t, "x.example. A 127.0.0.1"), Port: int(netip.MustParseAddrPort(server).Port())})
-		if err := q.send(t.Context(), "x.example", letterTo("a@x.example", small)); err != nil {
-			t.Errorf("%q: %v", answer, err)
+		o := Options{Resolver: serveDNS(t, "x.example. A 127.0.0.1"), Port: int(netip.MustParseAddrPort(server).Port())}
+		q := network(t, o)
+		seen := observed(q)
+		if err := q.send(t.Context(), "x.example", letterTo("a@x.example", small)); err != nil || strings.Join(*seen, ", ") != "no-policy-found true" {
+			t.Errorf("%q: %v, observed %v", answer, err, *seen)
+		}
+		o.Resolver, o.RootCAs = serveDNS(t, "x.example. A 127.0.0.1\nmta-sts.x.example. A 127.0.0.1\n_mta-sts.x.example. TXT \"v=STSv1; id=1\"\n"), ca.roots()
+		o.PolicyPort = ca.policyHost("x.example", plainText(policyText("enforce", "x.example")))
+		q = network(t, o)
+		seen = observed(q)
+		err := q.send(t.Context(), "x.example", letterTo("a@x.example", small))
+		if outcome(err) != "host" || !strings.Contains(err.Error(), "EHLO") || strings.Join(*seen, ", ") != "sts true" {
+			t.Errorf("enforced, %q: %v, observed %v", answer, err, *seen)
 		}
 	}
 }

@@ -106,7 +106,7 @@ mx.plain.example. A 127.0.0.2
 	}
 	// The reports' own deliveries are in no report.
 	s.ahead.Add(int64(24 * time.Hour))
-	if days, err := s.TLSDays(t.Context(), s.now(), 10); err != nil || len(days) != 0 {
+	if days, err := s.TLSDays(t.Context(), s.now(), store.TLSDay{}, 10); err != nil || len(days) != 0 {
 		t.Errorf("%d domains have something to report, %v", len(days), err)
 	}
 	if log := s.logged(); strings.Contains(log, "x.example") || strings.Contains(log, "plain.example") {

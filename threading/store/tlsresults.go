@@ -29,6 +29,9 @@ type TLSDay struct {
 	hash []byte    // of the domain
 }
 
+// Key is the same for all days of a domain, and does not tell which it is.
+func (d TLSDay) Key() string { return string(d.hash) }
+
 // utcDay is the first moment of t's day.
 func utcDay(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
 
@@ -60,12 +63,13 @@ func (s *Store) CountTLS(ctx context.Context, at time.Time, results []TLSResult)
 }
 
 // TLSDays lists domains whose days are over by until and of which no report was
-// made, the oldest first.
-func (s *Store) TLSDays(ctx context.Context, until time.Time, limit int) ([]TLSDay, error) {
+// made, the oldest first, from the one after another on (its zero value: from
+// the first).
+func (s *Store) TLSDays(ctx context.Context, until time.Time, after TLSDay, limit int) ([]TLSDay, error) {
 	var list []TLSDay
-	err := s.rows(ctx, `SELECT DISTINCT r.day, r.domain FROM tls_results r WHERE r.day < ?
+	err := s.rows(ctx, `SELECT DISTINCT r.day, r.domain FROM tls_results r WHERE r.day < ? AND (r.day > ? OR r.day = ? AND r.domain > ?)
 		AND NOT EXISTS (SELECT 1 FROM tls_reported d WHERE d.day = r.day AND d.domain = r.domain) ORDER BY r.day, r.domain LIMIT ?`,
-		[]any{millis(utcDay(until)), limit}, func(r scanner) error {
+		[]any{millis(utcDay(until)), millis(after.Day), millis(after.Day), after.hash, limit}, func(r scanner) error {
 			var d TLSDay
 			var day int64
 			err := r.Scan(&day, &d.hash)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -24,7 +25,10 @@ const (
 	firstAfter = 15 * time.Minute
 	spread     = 4 * time.Hour
 	lookupTime = 15 * time.Second
-	maxAtOnce  = 500 // reports of one look
+	maxAtOnce  = 500 // domains that one look asks
+	// askAgain is when a domain whose DNS did not answer is asked again: many such
+	// ones would hold up the others.
+	askAgain = time.Hour
 )
 
 // ReporterOptions configure a Reporter.
@@ -37,8 +41,11 @@ type ReporterOptions struct {
 	Now       func() time.Time // nil: time.Now
 }
 
-// Reporter makes the daily reports.
-type Reporter struct{ o ReporterOptions }
+// Reporter makes the daily reports. One goroutine uses it.
+type Reporter struct {
+	o      ReporterOptions
+	silent map[string]time.Time // domains whose DNS did not answer, by TLSDay.Key: until when they are not asked
+}
 
 // NewReporter returns a Reporter.
 func NewReporter(o ReporterOptions) *Reporter {
@@ -51,7 +58,7 @@ func NewReporter(o ReporterOptions) *Reporter {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Reporter{o}
+	return &Reporter{o: o, silent: map[string]time.Time{}}
 }
 
 // Run makes the reports that are due until the context ends. Several processes
@@ -81,17 +88,30 @@ func (r *Reporter) after() time.Duration {
 
 // Report makes and queues the reports that are due.
 func (r *Reporter) Report(ctx context.Context) error {
-	days, err := r.o.Store.TLSDays(ctx, r.o.Now().Add(-r.after()), maxAtOnce)
-	if err != nil {
-		return err
-	}
-	made := 0
-	for _, d := range days {
-		n, err := r.report(ctx, d)
+	now := r.o.Now()
+	maps.DeleteFunc(r.silent, func(_ string, until time.Time) bool { return !now.Before(until) })
+	made, asked := 0, 0
+	var last store.TLSDay
+	for asked < maxAtOnce {
+		days, err := r.o.Store.TLSDays(ctx, now.Add(-r.after()), last, maxAtOnce)
 		if err != nil {
 			return err
 		}
-		made += n
+		if len(days) == 0 {
+			break
+		}
+		for _, d := range days {
+			if _, silent := r.silent[d.Key()]; silent {
+				continue
+			}
+			asked++
+			n, err := r.report(ctx, d)
+			if err != nil {
+				return err
+			}
+			made += n
+		}
+		last = days[len(days)-1]
 	}
 	if made > 0 {
 		r.o.Logger.Info("queued reports about TLS", "reports", made)
@@ -109,7 +129,8 @@ func (r *Reporter) report(ctx context.Context, d store.TLSDay) (int, error) {
 	about := results[0].Domain
 	places, err := r.places(ctx, about)
 	if err != nil {
-		return 0, nil // the next look asks again, until the day is too old
+		r.silent[d.Key()] = r.o.Now().Add(askAgain)
+		return 0, nil // it is asked again, until the day is too old
 	}
 	// The ID is the same whoever makes the report.
 	id := hex.EncodeToString(r.o.Store.Keyring().Hash("tls-report", about, strconv.FormatInt(d.Day.Unix(), 10)))

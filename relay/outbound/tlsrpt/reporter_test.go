@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -27,6 +28,7 @@ type office struct {
 	mu      sync.Mutex
 	now     time.Time
 	records map[string][]string // by domain; nil: DNS fails
+	lookups int
 }
 
 func newOffice(t *testing.T) *office {
@@ -48,6 +50,7 @@ func (o *office) pass(d time.Duration) {
 func (o *office) lookup(_ context.Context, name string) ([]string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.lookups++
 	domain := strings.TrimSuffix(strings.TrimPrefix(name, "_smtp._tls."), ".")
 	records, ok := o.records[domain]
 	switch {
@@ -204,8 +207,40 @@ func TestDNSFails(t *testing.T) {
 	o.records["x.example"] = []string{"v=TLSRPTv1; rua=mailto:reports@x.example"}
 	o.mu.Unlock()
 	o.report(n)
-	if got := o.queued(n); got != "reports@x.example" {
-		t.Error(got)
+	if got := o.queued(n); got != "" || o.lookups != 1 {
+		t.Errorf("asked %d times within the hour, queued %q", o.lookups, got)
+	}
+	o.pass(askAgain)
+	o.report(n)
+	if got := o.queued(n); got != "reports@x.example" || len(n.silent) != 0 {
+		t.Errorf("%s, %d are not asked", got, len(n.silent))
+	}
+}
+
+// TestManySilent: domains whose DNS does not answer don't keep the others from
+// their reports, however many there are.
+func TestManySilent(t *testing.T) {
+	o := newOffice(t)
+	n := o.node()
+	for i := range maxAtOnce + 10 {
+		domain := fmt.Sprintf("%d.silent.example", i)
+		o.records[domain] = nil
+		n.Count(Result{Policy: Policy{Type: "no-policy-found", Domain: domain}})
+	}
+	n.Write()
+	o.records["x.example"] = []string{"v=TLSRPTv1; rua=mailto:reports@x.example"}
+	o.pass(24 * time.Hour)
+	n.count("0.silent.example", 1)
+	n.count("x.example", 1)
+	o.pass(nextMorning)
+	for _, want := range []struct {
+		queued  string
+		lookups int
+	}{{"", maxAtOnce}, {"reports@x.example", maxAtOnce + 11}, {"reports@x.example", maxAtOnce + 11}} {
+		o.report(n)
+		if got := o.queued(n); got != want.queued || o.lookups != want.lookups {
+			t.Errorf("queued %q after %d lookups, want %q after %d", got, o.lookups, want.queued, want.lookups)
+		}
 	}
 }
 
@@ -219,7 +254,7 @@ func TestSwept(t *testing.T) {
 	if err := n.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if days, err := n.TLSDays(t.Context(), o.clock(), 10); err != nil || len(days) != 0 {
+	if days, err := n.TLSDays(t.Context(), o.clock(), store.TLSDay{}, 10); err != nil || len(days) != 0 {
 		t.Errorf("%d days, %v", len(days), err)
 	}
 }
@@ -248,7 +283,7 @@ func TestCountsAreKept(t *testing.T) {
 	n.store = o.node().Store
 	n.count("x.example", 2)
 	o.pass(nextMorning)
-	days, err := n.store.TLSDays(t.Context(), o.clock(), 10)
+	days, err := n.store.TLSDays(t.Context(), o.clock(), store.TLSDay{}, 10)
 	if err != nil || len(days) != 1 {
 		t.Fatalf("%d days, %v", len(days), err)
 	}

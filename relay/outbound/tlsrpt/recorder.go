@@ -42,6 +42,7 @@ func (r *Recorder) Count(x Result) {
 	if r == nil {
 		return
 	}
+	x.Policy = x.Policy.bounded()
 	detail, err := json.Marshal(x)
 	if err != nil {
 		return // it is made of strings

@@ -259,6 +259,40 @@ func TestSwept(t *testing.T) {
 	}
 }
 
+// TestLargePolicy: however long a policy is and however many things are wrong,
+// what is kept of a domain stays small.
+func TestLargePolicy(t *testing.T) {
+	o := newOffice(t)
+	n := o.node()
+	var mx []string
+	for i := range 500 {
+		mx = append(mx, fmt.Sprintf("%d.%s.x.example", i, strings.Repeat("long", 15)))
+	}
+	p := Policy{Type: "sts", Domain: "x.example", String: append([]string{"version: STSv1", "mode: enforce"}, mx...), MXHost: mx}
+	for i := range 100 {
+		n.Count(Result{Policy: p, Failure: &Failure{Type: "starttls-not-supported", ReceivingMX: mx[i]}})
+	}
+	n.Write()
+	o.pass(24 * time.Hour)
+	days, err := n.TLSDays(t.Context(), o.clock(), store.TLSDay{}, 10)
+	if err != nil || len(days) != 1 {
+		t.Fatalf("%d days, %v", len(days), err)
+	}
+	list, err := n.TLSResults(t.Context(), days[0], maxDetails)
+	if err != nil || len(list) != 100 {
+		t.Fatalf("%d results, %v", len(list), err)
+	}
+	for _, x := range list {
+		if len(x.Detail) > maxPolicy+1000 {
+			t.Fatalf("a result has %d octets", len(x.Detail))
+		}
+	}
+	rep, err := newReport("msg.example.com", "", "1", days[0].Day, list)
+	if err != nil || len(rep.Policies) != 1 || rep.Policies[0].Summary.Failed != 100 || rep.Policies[0].Policy.String[1] != "mode: enforce" {
+		t.Errorf("%+v, %v", rep, err)
+	}
+}
+
 // TestOwnDomain: nobody is asked to mail to us what we know.
 func TestOwnDomain(t *testing.T) {
 	o := newOffice(t)

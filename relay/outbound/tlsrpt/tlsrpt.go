@@ -26,6 +26,25 @@ type Policy struct {
 	MXHost []string `json:"mx-host,omitempty"`
 }
 
+// maxPolicy bounds the text of a policy that a result holds, in octets. Policies
+// are a tenth of that; a domain's owner may make one of 64 KB, and each result
+// holds it.
+const maxPolicy = 4 << 10
+
+// bounded is a policy without the lines and hosts that are too many.
+func (p Policy) bounded() Policy {
+	room := maxPolicy - len(p.Domain)
+	for _, list := range []*[]string{&p.String, &p.MXHost} {
+		for i, s := range *list {
+			if room -= len(s); room < 0 {
+				*list = (*list)[:i:i]
+				break
+			}
+		}
+	}
+	return p
+}
+
 // Failure is what was wrong with a connection (RFC 8460 section 4.3).
 type Failure struct {
 	Type        string `json:"result-type"`

@@ -131,10 +131,8 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 	if p.post != "" {
 		return q.post(work, p)
 	}
-	ctx, cancel := context.WithTimeout(work, deliveryTime)
-	defer cancel()
 	began := time.Now()
-	fields, msg, eightBit, err := q.compose(ctx, p)
+	fields, msg, eightBit, err := q.compose(work, p)
 	if errors.Is(err, store.ErrNotFound) { // removed meanwhile
 		q.settler.add(verdict{row: p.row})
 		return nil
@@ -147,7 +145,7 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 		return f
 	}
 	defer func() { _ = msg.Close() }()
-	provider, err := q.sendBy(ctx, p.destination, letter{
+	provider, err := q.sendBy(work, p.destination, letter{
 		from: threading.BouncePrefix + q.returnToken(p) + "@" + q.o.Domain,
 		to:   p.to, size: int64(len(fields)) + msg.Size(), eightBit: eightBit, requireTLS: p.mode == tlsRequired, report: p.row.Kind == store.QueueTLSReport,
 		open: func() io.Reader { return io.MultiReader(bytes.NewReader(fields), msg.Open()) },
@@ -167,7 +165,9 @@ func (q *Queue) deliver(work context.Context, p parcel) *failure {
 		return q.stopped(p.row)
 	}
 	if f.permanent && p.address != 0 && f.class == automatic.Hard {
-		if err := q.o.AddressFailed(ctx, p.address, f.status); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(work), settleTimeout)
+		err := q.o.AddressFailed(ctx, p.address, f.status)
+		if cancel(); err != nil {
 			q.o.Logger.Error("can't note that an address takes no mail", "row", p.row.ID, "error", err)
 		}
 	}
@@ -196,6 +196,8 @@ var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 16<<10
 
 // compose writes the message into a spool and signs it.
 func (q *Queue) compose(ctx context.Context, p parcel) (fields []byte, msg *spool.Message, eightBit bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, deliveryTime)
+	defer cancel()
 	select {
 	case q.composing <- struct{}{}:
 		defer func() { <-q.composing }()

@@ -264,8 +264,8 @@ func (q *Queue) bounds(destination string) Bounds {
 	return q.o.PerDomain
 }
 
-// deliveryTime is how long one delivery may take: RFC 5321 section 4.5.3.2 gives
-// a server ten minutes for the answer to the message alone.
+// deliveryTime is how long one delivery may take until the message is sent whole;
+// then finalTimeout counts.
 const deliveryTime = 12 * time.Minute
 
 // Run delivers until the context ends. Deliveries under way then get

@@ -9,13 +9,15 @@ import (
 )
 
 // sendBy delivers one letter to its destination: on a connection that is open
-// already, else by the destination's hosts in turn. It tells whose host was the
-// last. The error is a *failure.
-func (q *Queue) sendBy(ctx context.Context, destination string, l letter) (provider string, err error) {
+// already, else by the destination's hosts in turn, for deliveryTime or until work
+// ends. It tells whose host was the last. The error is a *failure.
+func (q *Queue) sendBy(work context.Context, destination string, l letter) (provider string, err error) {
+	ctx, cancel := context.WithTimeout(work, deliveryTime)
+	defer cancel()
 	provider = "other"
 	if s := q.pool.get(destination); s != nil {
 		provider = s.provider
-		err := q.transact(ctx, destination, s, l)
+		err := q.transact(ctx, work, destination, s, l)
 		var f *failure
 		if !errors.As(err, &f) || !f.host && !f.elsewhere {
 			return provider, err
@@ -42,7 +44,7 @@ func (q *Queue) sendBy(ctx context.Context, destination string, l letter) (provi
 		for _, addr := range addrs {
 			s, err := q.connect(ctx, h, addr, need)
 			if err == nil {
-				err = q.transact(ctx, destination, s, l)
+				err = q.transact(ctx, work, destination, s, l)
 			}
 			var f *failure
 			if !errors.As(err, &f) || !f.host && !f.elsewhere {
@@ -57,10 +59,18 @@ func (q *Queue) sendBy(ctx context.Context, destination string, l letter) (provi
 	return provider, last
 }
 
-// transact runs one transaction and puts the connection back.
-func (q *Queue) transact(ctx context.Context, destination string, s *session, l letter) error {
+// transact runs one transaction and puts the connection back. For the answer to
+// the message there is all the time that it may take, however much of ctx's was
+// spent on other hosts: ending that wait makes duplicates. Only work ends it.
+func (q *Queue) transact(ctx, work context.Context, destination string, s *session, l letter) error {
 	release := s.guard(ctx)
-	err := s.deliver(l)
+	err := s.deliver(l, func() error {
+		if release(); s.broken {
+			return context.Cause(ctx)
+		}
+		release = s.guard(work)
+		return nil
+	})
 	if err != nil && !s.broken && s.reset() != nil {
 		s.broken = true
 	}

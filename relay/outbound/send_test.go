@@ -394,6 +394,42 @@ func TestTLSWithoutEHLO(t *testing.T) {
 	}
 }
 
+// TestDotHasItsOwnTime: once the message is sent whole its answer is waited for,
+// although the time for reaching a host is over; before that nothing is sent
+// whole.
+func TestDotHasItsOwnTime(t *testing.T) {
+	s := newSink(t, func(s *sink) { s.slow = time.Second })
+	q := network(t, Options{Smarthost: Route{URL: "smtp://" + s.addr()}})
+	hops, _, err := q.hops(t.Context(), anywhere(q), letter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func() *session {
+		session, err := q.connect(t.Context(), hops[0], netip.MustParseAddr(s.host), &need{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return session
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		s.underWay(t, 1)
+		cancel()
+	}()
+	if err := q.transact(ctx, t.Context(), anywhere(q), open(), letterTo("slow@x.example", small)); err != nil {
+		t.Errorf("time is over after the dot: %v", err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	l := letterTo("tess@x.example", small)
+	l.open = func() io.Reader {
+		cancel()
+		return strings.NewReader(small)
+	}
+	if err := q.transact(ctx, t.Context(), anywhere(q), open(), l); outcome(err) != "host" || s.count() != 1 {
+		t.Errorf("time is over before the dot: %v, %d came", err, s.count())
+	}
+}
+
 // TestLimits: what the server can't take is not sent at all.
 func TestLimits(t *testing.T) {
 	s := newSink(t, func(s *sink) { s.MaxMessageBytes, s.EnableSMTPUTF8 = 1000, false })

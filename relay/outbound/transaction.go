@@ -22,9 +22,10 @@ type letter struct {
 	open       func() io.Reader
 }
 
-// deliver runs one mail transaction. A nil error means that the server has
-// taken the message.
-func (s *session) deliver(l letter) error {
+// deliver runs one mail transaction. It calls dot before the final dot, which is
+// not sent if that returns an error. A nil error means that the server has taken
+// the message.
+func (s *session) deliver(l letter, dot func() error) error {
 	s.used++
 	mail, err := s.mailCommand(l)
 	if err != nil {
@@ -39,7 +40,7 @@ func (s *session) deliver(l letter) error {
 	if err != nil {
 		return err
 	}
-	if err := s.data(l.open()); err != nil {
+	if err := s.data(l.open(), dot); err != nil {
 		s.broken = true
 		// A server that has had enough says so before it closes.
 		if rep, rerr := s.read(lastWords); rerr == nil && rep.code >= 400 {
@@ -152,14 +153,17 @@ func (s *session) lost(err error, at string) error {
 	return hostFailure(err, at)
 }
 
-// data sends the message and the final dot. The text's lines end in CRLF and
-// it ends with one.
-func (s *session) data(r io.Reader) error {
+// data sends the message and, unless dot returns an error, the final dot. The
+// text's lines end in CRLF and it ends with one.
+func (s *session) data(r io.Reader, dot func() error) error {
 	w := dotWriter{s: s, lineStart: true}
 	if s.block == nil {
 		s.block = make([]byte, 32<<10)
 	}
 	if _, err := io.CopyBuffer(&w, onlyReader{r}, s.block); err != nil {
+		return err
+	}
+	if err := dot(); err != nil {
 		return err
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(blockTimeout))

@@ -176,6 +176,33 @@ func TestDigest(t *testing.T) {
 	}
 }
 
+// What a blocked member wrote is in no digest, then or later.
+func TestDigestOfWhoBlocks(t *testing.T) {
+	n := newNewsroom(t)
+	tess, sam := n.member("tess"), n.member("sam")
+	only := func(after time.Duration, digests int, subject string) {
+		t.Helper()
+		got := n.digests(after)
+		if len(got) != digests || headerOf(got[len(got)-1], "Subject") != subject {
+			t.Fatalf("%d digests; the last:\n%s", len(got), got[len(got)-1])
+		}
+		if strings.Contains(shownIn(t, got[len(got)-1], "text/plain"), "Zebrafinch") {
+			t.Errorf("it shows what the blocked one wrote:\n%s", got[len(got)-1])
+		}
+	}
+	if err := n.Store.Block(n.ctx, tess.ID, sam.ID); err != nil {
+		t.Fatal(err)
+	}
+	n.write("sam", "tess", "Zebrafinch", "Zebrafinch?")
+	n.write("otto", "tess", "Rehearsal", "When?")
+	only(70*time.Minute, 1, "Rehearsal")
+	if err := n.Store.Unblock(n.ctx, tess.ID, sam.ID); err != nil {
+		t.Fatal(err)
+	}
+	n.write("otto", "tess", "Costumes", "Which?")
+	only(24*time.Hour, 2, "Costumes")
+}
+
 // A digest shows nothing of a conversation that must travel by verified TLS only
 // (RFC 8689): it goes to servers that prove nothing.
 func TestDigestOfProtectedMessages(t *testing.T) {

@@ -13,9 +13,13 @@ const (
 	maxWait   = 4 * time.Hour
 )
 
-// lastChance is for how long after the start, or after a pause, nothing is given
-// up for its age: what grew old meanwhile was not tried then.
+// lastChance is for how long after a pause, or a longer break, nothing is given up
+// for its age: what grew old meanwhile was not tried then.
 const lastChance = 4 * time.Hour
+
+// longestBreak is how long nothing may be sent, as around a restart, and it still
+// counts as sending.
+const longestBreak = 20 * time.Minute
 
 // backoff is how long a row waits after it was tried once and n times more,
 // give or take a fifth, so that what failed together does not come back

@@ -3,6 +3,7 @@ package outbound
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/stagedoor/stagedoor/threading/store"
@@ -19,6 +20,7 @@ const (
 	minLook        = 250 * time.Millisecond
 	maxLook        = time.Minute
 	storePause     = time.Second // after the store has failed
+	noteEvery      = 5 * time.Minute
 )
 
 // dispatcher decides what is delivered when. One goroutine runs it.
@@ -32,6 +34,8 @@ type dispatcher struct {
 	look     bool      // there may be due rows
 	lookedAt time.Time // last
 	nextLook time.Time // at the latest
+
+	noted time.Time // when the store was told last that the queue is sent; zero: not since the start or a pause
 }
 
 // finish is what a delivery's goroutine reports.
@@ -51,6 +55,7 @@ func (d *dispatcher) run(ctx, work context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
+		d.note(ctx)
 		d.fill(ctx)
 		d.start(work)
 		timer.Reset(d.pause())
@@ -71,6 +76,32 @@ func (d *dispatcher) run(ctx, work context.Context) {
 			}
 		}
 	}
+}
+
+// note tells the store that the queue is sent, for whoever sends it next: what
+// grew old while it was is not tried for longer because of a restart.
+func (d *dispatcher) note(ctx context.Context) {
+	now := d.q.o.Now()
+	gap := longestBreak
+	switch {
+	case d.q.Paused():
+		d.noted = time.Time{}
+		return
+	case d.noted.IsZero():
+	case now.Sub(d.noted) < noteEvery:
+		return
+	default: // there was no break
+		gap = math.MaxInt64
+	}
+	d.noted = now
+	since, err := d.q.o.Store.Sending(ctx, gap)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.q.o.Logger.Error("it could not be noted that the queue is sent: after a restart what is too old is tried for longer", "err", err)
+		}
+		return
+	}
+	d.q.sendingSince.Store(since.UnixNano())
 }
 
 // pause is how long nothing is to be done unless something happens.

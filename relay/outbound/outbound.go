@@ -6,7 +6,7 @@
 //
 // A row leaves the queue when a server has said 250, when it was refused for
 // good (it is then recorded), when it has waited longer than MaxAge (recorded
-// too, and not within hours of the start or of a pause), or when it is not wanted any more: its member is suspended or gone, has
+// too, and not within hours of a pause or of a longer break), or when it is not wanted any more: its member is suspended or gone, has
 // turned alerts off, has blocked the message's writer, or has read it
 // (SkipRead), or mail to their address came back. Everything else is tried
 // again, after a minute at first and after twice as long each time, up to four
@@ -149,7 +149,8 @@ type Queue struct {
 	settler   *settler
 	leases    *leases
 	paused    atomic.Bool
-	// sendingSince is when it was started or a pause ended, in Unix nanoseconds.
+	// sendingSince is when the queue began to be sent, by this process or one before
+	// it, or a pause ended, in Unix nanoseconds.
 	sendingSince atomic.Int64
 	wake         chan struct{} // tells the dispatcher of paused
 }

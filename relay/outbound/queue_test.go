@@ -462,6 +462,32 @@ func TestAfterLongPause(t *testing.T) {
 	}
 }
 
+// TestManyRestarts: a daemon that is started again and again gives up what is too
+// old as any other does, unless it was not there for long.
+func TestManyRestarts(t *testing.T) {
+	for _, c := range []struct {
+		gap   time.Duration // between two of its lives
+		lives int
+		given int
+	}{{10 * time.Minute, 45, 1}, {time.Hour, 10, 0}} {
+		s := newSite(t)
+		sink := newSink(t, nil)
+		s.write(s.member("tess", "temp@mail.example"), "Hello\r\n")
+		for range c.lives {
+			if _, err := s.RetryNow(t.Context(), 0); err != nil {
+				t.Fatal(err)
+			}
+			stop := s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}, MaxAge: 6 * time.Hour}))
+			s.rows("waiting or gone", s.waiting)
+			stop()
+			s.ahead.Add(int64(c.gap))
+		}
+		if list := s.records(); len(list) != c.given || len(list) > 0 && !strings.HasPrefix(list[0].Note, "given up after 6h0m0s") {
+			t.Errorf("with %s between its lives: %+v", c.gap, list)
+		}
+	}
+}
+
 // TestRetryAfterRepair: what waits for a destination that was down is tried at
 // once when the operator says so, and none of it was counted as tried.
 func TestRetryAfterRepair(t *testing.T) {

@@ -124,6 +124,28 @@ func TestGiveUp(t *testing.T) {
 	}
 }
 
+func TestSending(t *testing.T) {
+	x := newFixture(t)
+	began := x.clock.Now()
+	for _, c := range []struct {
+		after time.Duration // the note before
+		gap   time.Duration
+		since time.Duration // after began
+	}{
+		{0, time.Minute, 0},
+		{30 * time.Second, time.Minute, 0},
+		{59 * time.Second, time.Minute, 0},
+		{time.Minute, time.Minute, 149 * time.Second}, // a break
+		{time.Hour, 2 * time.Hour, 149 * time.Second},
+		{-time.Hour, time.Minute, 149 * time.Second}, // the clock was wrong
+	} {
+		x.clock.advance(c.after)
+		if since, err := x.Sending(x.ctx, c.gap); err != nil || !since.Equal(began.Add(c.since)) {
+			t.Errorf("after %s: since %s, %v; want %s", c.after, since.Sub(began), err, c.since)
+		}
+	}
+}
+
 func TestDropAndRetryNow(t *testing.T) {
 	x := newFixture(t)
 	rows := x.queueRows(4)

@@ -21,6 +21,30 @@ type QueueState struct {
 	Due time.Time
 }
 
+// Sending notes that the queue is being sent, and says since when it has been,
+// whichever process did it, without a break as long as that given.
+func (s *Store) Sending(ctx context.Context, gap time.Duration) (since time.Time, err error) {
+	now := s.o.Now()
+	err = s.c.commit(ctx, func(t *tx) error {
+		since = now
+		var began, seen int64
+		err := t.row("SELECT since, seen FROM sending WHERE id = 1", nil, &began, &seen)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		// What was noted later than now was so by a clock that was wrong.
+		if last := fromMillis(seen); err == nil && now.Sub(last) < gap && !last.After(now) {
+			since = fromMillis(began)
+		}
+		_, err = t.exec("INSERT INTO sending (id, since, seen) VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET since = excluded.since, seen = excluded.seen", millis(since), millis(now))
+		return err
+	})
+	if err != nil {
+		return now, fmt.Errorf("note that the queue is sent: %w", err)
+	}
+	return since, nil
+}
+
 // QueueState counts the queue. It reads an index of all rows.
 func (s *Store) QueueState(ctx context.Context) (QueueState, error) {
 	var q QueueState

@@ -248,13 +248,24 @@ func TestReloadTakesTheNewCertificate(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "cert.pem"), []byte("not a certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	paused := *d.cfg
-	paused.Outbound.Pause = true
-	if err := d.reload(&paused); err == nil {
-		t.Error("a broken certificate is loaded")
+	path := filepath.Join(dir, "relay.toml")
+	document, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, append([]byte("outbound.pause = true\nlog.level = \"debug\"\n"), document...), 0o600)
 	}
-	if !d.queue.Paused() {
-		t.Error("a broken certificate keeps the queue from being paused")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	var level slog.LevelVar
+	reload(&site{configFile: path}, d, &level, slog.New(slog.NewTextHandler(&log, nil)))
+	if !d.queue.Paused() || level.Level() != slog.LevelDebug {
+		t.Errorf("a broken certificate keeps the rest from being applied: paused %v, level %s", d.queue.Paused(), level.Level())
+	}
+	for _, want := range []string{`level=ERROR msg="the certificate files can't be used: the certificate stays as it was" error=`, `level=INFO msg=reloaded applied="outbound.pause log.level"`} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%q is missing in the log:\n%s", want, log.String())
+		}
 	}
 	for _, address := range []string{d.bound.imapTLS[0], d.bound.submissionTLS[0]} {
 		if got := served(address); got != "new.test" {

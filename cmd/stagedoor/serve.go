@@ -126,22 +126,26 @@ func stopDaemon(d *daemon, log *slog.Logger, signals <-chan os.Signal) error {
 }
 
 // reload reads the configuration again and applies what can change live. A
-// configuration with errors changes nothing.
+// configuration with errors changes nothing; certificates that can't be read leave
+// the old ones in place, and keep nothing else from being applied.
 func reload(s *site, d *daemon, level *slog.LevelVar, log *slog.Logger) {
 	after, err := s.config()
 	if err == nil {
 		err = after.CheckFiles()
 	}
-	if err == nil {
-		err = d.reload(after)
-	}
 	if err != nil {
 		log.Error("reload failed; going on as before", "error", err)
 		return
 	}
+	var applied []string
+	if err := d.reload(after); err != nil {
+		log.Error("the certificate files can't be used: the certificate stays as it was", "error", err)
+	} else {
+		applied = append(applied, "certificates")
+	}
 	live, restart := config.Changed(d.cfg, after)
 	level.Set(logLevel(after))
-	log.Info("reloaded", "applied", strings.Join(append([]string{"certificates"}, live...), " "))
+	log.Info("reloaded", "applied", strings.Join(append(applied, live...), " "))
 	if len(restart) > 0 {
 		log.Warn("these changes need a restart", "keys", strings.Join(restart, " "))
 	}

@@ -24,7 +24,9 @@ func (r *Ring) Run(ctx context.Context) {
 	defer tick.Stop()
 	told := map[string]bool{}
 	for {
-		if err := r.Check(ctx); err != nil && ctx.Err() == nil {
+		if err := r.load(); err != nil {
+			r.o.Logger.Error("the DKIM keys can't be read again: mail is signed with those that were read before", "reason", err)
+		} else if err := r.useNext(ctx); err != nil && ctx.Err() == nil {
 			r.o.Logger.Warn("the next DKIM keys are not used yet", "reason", err)
 		}
 		for _, p := range r.Pairs() {
@@ -51,11 +53,17 @@ func (r *Ring) Wake() {
 }
 
 // Check reads the list again and, if the next pair is in DNS, lets it sign. An
-// error says why it does not yet.
+// error says why it does not yet, or what is wrong with the list and its keys.
 func (r *Ring) Check(ctx context.Context) error {
 	if err := r.load(); err != nil {
 		return err
 	}
+	return r.useNext(ctx)
+}
+
+// useNext lets the next pair sign if it is in DNS. An error says why it does not
+// yet.
+func (r *Ring) useNext(ctx context.Context) error {
 	var next *Pair
 	for _, p := range r.Pairs() {
 		if p.State == Next {

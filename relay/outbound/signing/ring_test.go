@@ -279,6 +279,39 @@ func TestOwnKeys(t *testing.T) {
 	}
 }
 
+// TestLostKeysAreSaid: the log says that keys are lost, not that new ones wait.
+func TestLostKeysAreSaid(t *testing.T) {
+	logged := make(lines, 10)
+	r := openRing(t, Options{KeyFile: filepath.Join(t.TempDir(), "dkim.pem"), LookupTXT: newZone(t).lookup, Logger: slog.New(slog.NewTextHandler(logged, nil))})
+	if err := os.Remove(r.keyFile(1, "")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.Run(ctx)
+	}()
+	select {
+	case line := <-logged:
+		if !strings.Contains(line, `level=ERROR msg="the DKIM keys can't be read again: mail is signed with those that were read before" reason=`) || !strings.Contains(line, "put it back from a backup") {
+			t.Error(line)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("nothing is said")
+	}
+	cancel()
+	<-done
+}
+
+// lines are what a log says.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
 // TestLostKeys: a key that is in DNS is not replaced by one that is not.
 func TestLostKeys(t *testing.T) {
 	z := newZone(t)

@@ -31,7 +31,7 @@ func newDemoCommand() *cobra.Command {
 		Use: "demo", Short: "Play a whole conversation on loopback, check it, then let a mail client connect",
 		Long: "Start everything on loopback with data that is thrown away, and a small SMTP server that plays the internet;\n" +
 			"play a conversation between two members over real sockets and print it with what was verified.\n" +
-			"Then keep serving, so that you can connect a mail client, until Ctrl-C.",
+			"Then keep serving, so that you can connect a mail client and open the members' pages, until Ctrl-C.",
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), once, verbose)
@@ -181,6 +181,12 @@ Connect Thunderbird (Account Settings, Account Actions, Add Mail Account, then C
 
     The certificate is self-signed: accept it when the mail program asks.
     Write to the other's address, or press Reply. What is sent to a real address stays in this program.
+
+The members' pages; sign in with the user and the password above:
+
+    Account   http://%[9]s/account         alerts, addresses, passwords, blocked members, export
+    Contact   http://%[9]s/contact/tess    as Sam: the form behind the Contact button of her profile
+              http://%[9]s/contact/sam     as Tess
 
     Regular e-mail is taken on 127.0.0.1:%[8]s.  Health: http://%[9]s/healthz
 

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,6 +20,29 @@ func TestDemo(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), "\n    ok "); n < 25 || strings.Contains(out.String(), "FAIL") {
 		t.Errorf("%d checks held:\n%s", n, &out)
+	}
+}
+
+// The pages that the demo names are there.
+func TestTheDemoNamesItsPages(t *testing.T) {
+	d, base := apiDaemon(t, nil)
+	var out bytes.Buffer
+	(&play{out: &out, domain: d.cfg.Domain, imap: ":1", imapTLS: ":2", smtp: ":3", mx: ":4"}).invite(d)
+	links := regexp.MustCompile(`http://\S+`).FindAllString(out.String(), -1)
+	for _, page := range []string{"/account", "/contact/sam", "/contact/tess", "/healthz"} {
+		if !slices.Contains(links, base+page) {
+			t.Errorf("%s is not named:\n%s", page, &out)
+		}
+	}
+	for _, link := range links {
+		res, err := http.Get(link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusOK { // after a redirect to the sign-in
+			t.Errorf("%s: %s", link, res.Status)
+		}
 	}
 }
 

@@ -167,6 +167,9 @@ func (t *tx) storeKeywords(member, mailbox threading.ID, set threading.UIDSet, l
 			return touched, err
 		}
 	}
+	if touched > 0 && op != threading.FlagsRemove {
+		return touched, t.know(member, keywords)
+	}
 	return touched, nil
 }
 

@@ -57,6 +57,7 @@ type tx struct {
 	emitted bool                          // so were events for webhooks
 	added   map[mailboxKey]int            // entries added
 	alls    map[threading.ID]threading.ID // the mailboxes All of members touched
+	known   map[threading.ID]string       // the keywords of members touched, where there are any
 	grown   map[threading.ID]int64        // octets added to members' entries and not written yet
 }
 
@@ -258,8 +259,12 @@ func (t *tx) modseq(member threading.ID) (uint64, error) {
 	}
 	var m uint64
 	var all threading.ID
-	if err := t.row("UPDATE member_state SET modseq = modseq + 1, octets = octets + ? WHERE member_id = ? RETURNING modseq, all_id", []any{t.grown[member], member}, &m, &all); err != nil {
+	var keywords string
+	if err := t.row("UPDATE member_state SET modseq = modseq + 1, octets = octets + ? WHERE member_id = ? RETURNING modseq, all_id, keywords", []any{t.grown[member], member}, &m, &all, &keywords); err != nil {
 		return 0, err
+	}
+	if keywords != "" {
+		t.setKnown(member, keywords)
 	}
 	if all != 0 {
 		if t.alls == nil {

@@ -279,20 +279,31 @@ type Contents struct {
 	UIDs        []uint32 // ascending
 	ModSeq      uint64   // what they are true of
 	FirstUnseen uint32   // the lowest UID without \Seen; 0: there is none
-	Keywords    []string // that any message has, sorted
+	Keywords    []string // that any message has, or any of the member's has had, sorted
 }
+
+const readKeywords = "SELECT keywords FROM member_state WHERE member_id = ?"
 
 const readContents = "SELECT uid, flags & 1, keywords FROM entries WHERE member_id = ? AND mailbox_id = ? ORDER BY uid"
 
 // Contents reads what a mailbox holds, in one pass.
 func (s *Store) Contents(ctx context.Context, memberID, mailboxID threading.ID) (Contents, error) {
 	var c Contents
-	err := s.snapshot(ctx, []string{readModSeq, readContents}, func(r *reader) (err error) {
+	err := s.snapshot(ctx, []string{readModSeq, readKeywords, readContents}, func(r *reader) (err error) {
 		c = Contents{}
 		if c.ModSeq, err = r.modseq(memberID); err != nil {
 			return err
 		}
 		known := map[string]bool{}
+		err = r.rows(readKeywords, []any{memberID}, func(row scanner) error {
+			var keywords string
+			err := row.Scan(&keywords)
+			known[keywords] = true
+			return err
+		})
+		if err != nil {
+			return err
+		}
 		err = r.rows(readContents, []any{memberID, mailboxID}, func(row scanner) error {
 			var uid uint32
 			var seen bool

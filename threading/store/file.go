@@ -324,7 +324,7 @@ func (t *tx) addEntry(member, mailbox threading.ID, e threading.Entry) error {
 		return fmt.Errorf("write the entry: %w", err)
 	}
 	t.noteAdded(mailboxKey{member, mailbox}, 1)
-	return nil
+	return t.know(member, e.Keywords)
 }
 
 // noteAdded counts entries for the index's packer.

@@ -4,6 +4,7 @@
 # the secret in $w/token.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. .ci/ports.sh
 w=$(mktemp -d)
 daemon=
 cleanup() {
@@ -14,17 +15,7 @@ trap cleanup EXIT
 fail() { echo "FAIL $*"; echo "--- daemon"; tail -20 "$w/log"; exit 1; }
 
 go build -o "$w/stagedoor" ./cmd/stagedoor
-read -r mx submission imap internet web platform < <(python3 - <<'P'
-import random, socket
-free = []
-while len(free) < 6: # below the ports that outgoing connections get
-    s = socket.socket()
-    try: s.bind(("127.0.0.1", random.randint(12000, 32000)))
-    except OSError: continue
-    free.append(s)
-print(*[s.getsockname()[1] for s in free])
-P
-)
+read -r mx submission imap internet web platform < <(ports 6)
 pages="listen = []"
 if [ "${http:-no}" = yes ]; then
   (umask 077; head -c 24 /dev/urandom | base64 > "$w/token")

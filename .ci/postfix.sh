@@ -1,6 +1,7 @@
 # Postfix instances of our own, and the servers around them, for the scripts beside this one: nothing of /etc is used or changed. Needs
 # root. Sets w, a folder that goes when the script ends, and started, the processes that end with it.
 set -euo pipefail
+. .ci/ports.sh
 [ "$(id -u)" = 0 ] || { echo "Postfix starts as root only: run this as root, such as in a container"; exit 1; }
 w=$(mktemp -d)
 chmod 755 "$w" # other users' processes look into it
@@ -23,20 +24,6 @@ need() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -q >/dev/null
   apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
-}
-
-# ports N: free ones on 127.0.0.1, below those that outgoing connections get.
-ports() {
-  python3 - "$1" <<'P'
-import random, socket, sys
-free = []
-while len(free) < int(sys.argv[1]):
-    s = socket.socket()
-    try: s.bind(("127.0.0.1", random.randint(12000, 32000)))
-    except OSError: continue
-    free.append(s)
-print(*[s.getsockname()[1] for s in free])
-P
 }
 
 # answers HOST:PORT: waits until it does.

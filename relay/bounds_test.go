@@ -93,13 +93,17 @@ func TestPaceAtEveryDoor(t *testing.T) {
 func TestFirstContactAboutOwnRolesOnly(t *testing.T) {
 	s := newStage(t, nil)
 	ctx := context.Background()
-	s.sam.FirstContact = threading.FirstContactOwn
-	if err := s.store.UpdateMember(ctx, s.sam); err != nil {
+	var err error
+	s.sam, err = s.store.ChangeMember(ctx, "sam", func(m *threading.Member) error {
+		m.FirstContact = threading.FirstContactOwn
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	wantRefusal(t, s.submit(s.tess, letterFrom("tess", "sam", "Hello", "x\n"), "sam@"+testDomain), errOwnOnly)
 	wantRefusal(t, s.arrive("tess.real@mail.example", true, letterFrom("tess.real@mail.example", "sam", "Hello", "x\n"), "sam@"+testDomain), errOwnOnly)
-	_, err := s.Contact(ctx, ContactForm{Writer: s.tess, To: s.sam, Subject: "Hello", Text: "x"})
+	_, err = s.Contact(ctx, ContactForm{Writer: s.tess, To: s.sam, Subject: "Hello", Text: "x"})
 	wantRefusal(t, err, errOwnOnly)
 	// Whether there is such a member shows to nobody who is not one.
 	wantRefusal(t, s.arrive("x@stranger.example", true, letterFrom("x@stranger.example", "sam", "Hello", "x\n"), "sam@"+testDomain), errNotMember)

@@ -292,8 +292,11 @@ func TestQuestionsHaveABound(t *testing.T) {
 func TestNobodyIsAsked(t *testing.T) {
 	for name, prepare := range map[string]func(*stage) error{
 		"the holder is suspended": func(s *stage) error {
-			s.tess.Status = threading.MemberSuspended
-			return s.store.UpdateMember(context.Background(), s.tess)
+			_, err := s.store.ChangeMember(context.Background(), "tess", func(m *threading.Member) error {
+				m.Status = threading.MemberSuspended
+				return nil
+			})
+			return err
 		},
 		"holding is off": func(s *stage) error { s.o.HoldFor = 0; return nil },
 		"no page, and no proof that a mail could give": func(s *stage) error { s.o.BaseURL = ""; return nil },

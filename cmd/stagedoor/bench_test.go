@@ -71,8 +71,12 @@ func newBenchStage(b *testing.B) *benchStage {
 		b.Fatal(err)
 	}
 	for _, m := range []*person{&s.sam, &s.tess} {
-		m.Alerts = threading.AlertsNever // ingest is measured here, not delivery
-		if err := s.store.UpdateMember(ctx, m.Member); err != nil {
+		var err error
+		m.Member, err = s.store.ChangeMember(ctx, m.Handle, func(m *threading.Member) error {
+			m.Alerts = threading.AlertsNever // ingest is measured here, not delivery
+			return nil
+		})
+		if err != nil {
 			b.Fatal(err)
 		}
 	}

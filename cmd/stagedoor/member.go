@@ -216,9 +216,8 @@ func checkAlerts(s string) error {
 
 // checkFirstContact checks --first-contact.
 func checkFirstContact(s string) error {
-	switch threading.FirstContact(s) {
-	case threading.FirstContactAnyone, threading.FirstContactOwn:
-		return nil
+	if err := threading.CheckFirstContact(s); err != nil {
+		return usagef("--first-contact %q %s", s, err)
 	}
-	return usagef("--first-contact %q: write anyone or own", s)
+	return nil
 }

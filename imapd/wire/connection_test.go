@@ -363,8 +363,11 @@ func TestASuspendedMemberIsSignedOut(t *testing.T) {
 	h := newHouse(t, func(_ *Options, i *imapd.Options) { i.RecheckEvery = time.Nanosecond })
 	p, idling := h.signIn("INBOX"), h.signIn("INBOX")
 	h.say(idling, "a IDLE", "+")
-	h.tess.Status = threading.MemberSuspended
-	if err := h.store.UpdateMember(context.Background(), h.tess); err != nil {
+	_, err := h.store.ChangeMember(context.Background(), "tess", func(m *threading.Member) error {
+		m.Status = threading.MemberSuspended
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	h.deliver("INBOX", "Subject: hi\n\nthere\n")

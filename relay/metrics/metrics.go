@@ -14,14 +14,11 @@
 package metrics
 
 import (
-	"context"
 	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-
-	"github.com/stagedoor/stagedoor/threading/store"
 )
 
 // The values that labels have.
@@ -170,12 +167,6 @@ func (m *Metrics) Webhook(outcome string) {
 	m.webhooks.WithLabelValues(among(outcome, hookOutcomes)).Inc()
 }
 
-// WatchWebhooks has the events that wait looked at when the metrics are read. It
-// is called once.
-func (m *Metrics) WatchWebhooks(state func(context.Context) (store.WebhookState, error)) {
-	m.registry.MustRegister(&hooks{state: state, now: time.Now})
-}
-
 // WatchIMAP has connections and sessions that are signed in counted when the
 // metrics are read. It is called once.
 func (m *Metrics) WatchIMAP(connections, signedIn func() int) {
@@ -205,10 +196,4 @@ func (m *Metrics) WatchPause(paused func() bool) {
 		}
 		return 0
 	}))
-}
-
-// WatchQueue has the queue looked at when the metrics are read. It is called
-// once.
-func (m *Metrics) WatchQueue(state func(context.Context) (store.QueueState, error)) {
-	m.registry.MustRegister(&queue{state: state, now: time.Now})
 }

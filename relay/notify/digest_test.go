@@ -51,9 +51,11 @@ func (n *newsroom) member(handle string) threading.Member {
 // alerts sets a member's alerts; a digest is due an hour later.
 func (n *newsroom) alerts(handle string, a threading.Alerts) {
 	n.Helper()
-	m := n.member(handle)
-	m.Alerts, m.DigestAt, m.Timezone = a, n.Now().UTC().Add(time.Hour).Format("15:04"), "UTC"
-	if err := n.Store.UpdateMember(n.ctx, m); err != nil {
+	_, err := n.Store.ChangeMember(n.ctx, handle, func(m *threading.Member) error {
+		m.Alerts, m.DigestAt, m.Timezone = a, n.Now().UTC().Add(time.Hour).Format("15:04"), "UTC"
+		return nil
+	})
+	if err != nil {
 		n.Fatal(err)
 	}
 }
@@ -411,9 +413,11 @@ func TestOneDigestOfTwoDaemons(t *testing.T) {
 // skip the digest's hour, and show it twice.
 func TestOneDigestADayWhateverClocksDo(t *testing.T) {
 	n := newNewsroom(t)
-	tess := n.member("tess")
-	tess.DigestAt, tess.Timezone = "02:30", "Europe/Berlin"
-	if err := n.Store.UpdateMember(n.ctx, tess); err != nil {
+	tess, err := n.Store.ChangeMember(n.ctx, "tess", func(m *threading.Member) error {
+		m.DigestAt, m.Timezone = "02:30", "Europe/Berlin"
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	other := func() *Digester {

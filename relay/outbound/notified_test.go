@@ -100,10 +100,7 @@ func TestNotificationInTheMembersLanguage(t *testing.T) {
 	s := newSite(t)
 	sink := newSink(t, nil)
 	tess := s.member("tess", "tess@mail.example")
-	tess.Language = "de"
-	if err := s.UpdateMember(t.Context(), tess); err != nil {
-		t.Fatal(err)
-	}
+	s.change(tess, func(m *threading.Member) { m.Language = "de" })
 	s.run(s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}}))
 	s.write(tess, "Hello\r\n")
 	if text := string(sink.messages(t, 1)[0].raw); !strings.Contains(text, "Um Sam zu antworten, antworten Sie einfach") || strings.Contains(text, "To answer") {

@@ -189,12 +189,12 @@ func TestBackoffToTheEnd(t *testing.T) {
 func TestNotWanted(t *testing.T) {
 	for name, change := range map[string]func(*site, threading.Member) error{
 		"suspended": func(s *site, m threading.Member) error {
-			m.Status = threading.MemberSuspended
-			return s.UpdateMember(t.Context(), m)
+			s.change(m, func(m *threading.Member) { m.Status = threading.MemberSuspended })
+			return nil
 		},
 		"alerts never": func(s *site, m threading.Member) error {
-			m.Alerts = threading.AlertsNever
-			return s.UpdateMember(t.Context(), m)
+			s.change(m, func(m *threading.Member) { m.Alerts = threading.AlertsNever })
+			return nil
 		},
 		"the thread never": func(s *site, m threading.Member) error {
 			rows, err := s.Queue(t.Context(), 1)
@@ -225,10 +225,7 @@ func TestNotWanted(t *testing.T) {
 // in and a notice.
 func (s *site) own(m threading.Member) {
 	s.t.Helper()
-	m.Alerts, m.DigestAt, m.Timezone = threading.AlertsDaily, "07:00", "UTC"
-	if err := s.UpdateMember(s.t.Context(), m); err != nil {
-		s.t.Fatal(err)
-	}
+	s.change(m, func(m *threading.Member) { m.Alerts, m.DigestAt, m.Timezone = threading.AlertsDaily, "07:00", "UTC" })
 	s.ahead.Add(int64(25 * time.Hour))
 	notice := func(subject string) store.Notice {
 		w := s.NewBody(s.t.Context())

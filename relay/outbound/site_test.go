@@ -81,6 +81,18 @@ func (s *site) member(handle, address string) threading.Member {
 	return m
 }
 
+// change changes a member.
+func (s *site) change(m threading.Member, f func(*threading.Member)) {
+	s.t.Helper()
+	_, err := s.ChangeMember(s.t.Context(), m.Handle, func(m *threading.Member) error {
+		f(m)
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // write files a message from Sam to m, which queues a notification.
 func (s *site) write(m threading.Member, text string) { s.writeAll([]threading.Member{m}, text) }
 

@@ -309,9 +309,11 @@ func TestUnblockAndRemove(t *testing.T) {
 func TestSuspended(t *testing.T) {
 	b := newBrowser(t)
 	b.signInTess()
-	m := b.tess()
-	m.Status = threading.MemberSuspended
-	if err := b.Store.UpdateMember(context.Background(), m); err != nil {
+	_, err := b.Store.ChangeMember(context.Background(), "tess", func(m *threading.Member) error {
+		m.Status = threading.MemberSuspended
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	wants(t, b.open("/account", nil, 200), "<h1>Sign in</h1>")

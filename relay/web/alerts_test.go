@@ -104,12 +104,11 @@ func TestAlertsOfAConversation(t *testing.T) {
 func TestLinkedPagesInTheMembersLanguage(t *testing.T) {
 	p := newPages(t)
 	ctx := context.Background()
-	tess, err := p.Store.MemberByHandle(ctx, "tess")
+	_, err := p.Store.ChangeMember(ctx, "tess", func(m *threading.Member) error {
+		m.Language = "de"
+		return nil
+	})
 	if err != nil {
-		t.Fatal(err)
-	}
-	tess.Language = "de"
-	if err := p.Store.UpdateMember(ctx, tess); err != nil {
 		t.Fatal(err)
 	}
 	token, _, _ := strings.Cut(strings.TrimPrefix(p.Alias, threading.AliasPrefix), "@")

@@ -136,8 +136,11 @@ func TestARememberedPasswordIsForgottenWhenItChanges(t *testing.T) {
 	if _, err := a.Verify(ctx, "tess", "another-one", here); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
-	m.Status = threading.MemberSuspended
-	if err := st.UpdateMember(ctx, m); err != nil {
+	_, err := st.ChangeMember(ctx, "tess", func(m *threading.Member) error {
+		m.Status = threading.MemberSuspended
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Verify(ctx, "tess", "another-one", here); !errors.Is(err, ErrDenied) {

@@ -93,7 +93,8 @@ func TestDigestsAreDueToThoseWhoWantOne(t *testing.T) {
 		m, err := x.Member(x.ctx, tess.ID)
 		x.do(err)
 		m.Alerts = a
-		return x.UpdateMember(x.ctx, m)
+		x.change(m)
+		return nil
 	}
 	set := func(a threading.Alerts) error { return x.SetAlerts(x.ctx, tess.ID, a) }
 	own := func(a threading.Alerts) error { return x.SetThreadAlerts(x.ctx, tess.ID, thread, a) }
@@ -131,7 +132,7 @@ func TestADueDigestIsNotPutOff(t *testing.T) {
 	m, err := x.Member(x.ctx, tess.ID)
 	x.do(err)
 	m.Name = "Tess T."
-	x.do(x.UpdateMember(x.ctx, m))
+	x.change(m)
 	if due, err := x.DueDigests(x.ctx, 10); err != nil || len(due) != 1 {
 		t.Errorf("%d are due, %v", len(due), err)
 	}

@@ -75,7 +75,7 @@ func TestRemovingAMemberForgetsSettings(t *testing.T) {
 		reports = append(reports, r.ID)
 	}
 	tess.Alerts, tess.DigestAt, tess.Timezone, tess.Language, tess.FirstContact = threading.AlertsDaily, "07:30", "Europe/Berlin", "de", threading.FirstContactOwn
-	x.do(x.UpdateMember(x.ctx, tess))
+	x.change(tess)
 	x.do(x.ResolveReport(x.ctx, reports[0], "talked to"))
 	x.do(x.RemoveMember(x.ctx, tess.ID))
 	m, err := x.Member(x.ctx, tess.ID)

@@ -80,6 +80,16 @@ func (x *fixture) member(handle string) threading.Member {
 	return m
 }
 
+// change makes a member what m says.
+func (x *fixture) change(m threading.Member) {
+	x.t.Helper()
+	_, err := x.ChangeMember(x.ctx, m.Handle, func(now *threading.Member) error {
+		*now = m
+		return nil
+	})
+	x.do(err)
+}
+
 func (x *fixture) body(text string) threading.Body {
 	return threading.Body{ID: x.IDs().Next(), Size: int64(len(text)), Data: []byte(text), Content: threading.Content{Structure: []byte{1}, Text: threading.Fold(text)}}
 }

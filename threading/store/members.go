@@ -110,15 +110,6 @@ func (s *Store) ChangeMember(ctx context.Context, handle string, f func(*threadi
 	return m, err
 }
 
-// UpdateMember writes Name, Status, Alerts, DigestAt, Timezone, FirstContact and
-// Language. ErrNotFound.
-func (s *Store) UpdateMember(ctx context.Context, m threading.Member) error {
-	if err := threading.CheckName(m.Name); err != nil {
-		return fmt.Errorf("the name %w", err)
-	}
-	return s.c.commit(ctx, func(t *tx) error { return t.setMember(m, s.o.Now()) })
-}
-
 func (t *tx) setMember(m threading.Member, now time.Time) error {
 	plan, err := t.digestPlan(m.ID)
 	if err != nil {

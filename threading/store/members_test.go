@@ -165,17 +165,15 @@ func TestMembersListsInPages(t *testing.T) {
 	}
 }
 
-func TestUpdateMember(t *testing.T) {
+func TestChangeMember(t *testing.T) {
 	x := newFixture(t)
 	tess := x.member("tess")
 	tess.Name, tess.Status, tess.Alerts, tess.DigestAt, tess.Timezone, tess.Language = "Tess T.", threading.MemberSuspended, threading.AlertsDaily, "19:30", "Europe/Berlin", "de"
-	if err := x.UpdateMember(x.ctx, tess); err != nil {
-		t.Fatal(err)
-	}
+	x.change(tess)
 	if got, err := x.Member(x.ctx, tess.ID); err != nil || got != tess {
 		t.Errorf("got %+v, %v; want %+v", got, err, tess)
 	}
-	if err := x.UpdateMember(x.ctx, threading.Member{ID: 1, Name: "Nobody"}); !errors.Is(err, ErrNotFound) {
+	if _, err := x.ChangeMember(x.ctx, "nobody", func(*threading.Member) error { return nil }); !errors.Is(err, ErrNotFound) {
 		t.Errorf("no such member: %v", err)
 	}
 }
@@ -269,7 +267,7 @@ func TestARemovedMemberGetsNothingNew(t *testing.T) {
 		"AddAddress":    x.AddAddress(x.ctx, tess.ID, "new@mail.example"),
 		"SetCredential": x.SetCredential(x.ctx, threading.Credential{MemberID: tess.ID, Kind: threading.CredentialPassword, Verifier: "v"}),
 		"CreateMailbox": second(x.CreateMailbox(x.ctx, tess.ID, "new", threading.UseNone)),
-		"UpdateMember":  x.UpdateMember(x.ctx, threading.Member{ID: tess.ID, Name: "Back"}),
+		"ChangeMember":  second(x.ChangeMember(x.ctx, "tess", func(*threading.Member) error { return nil })),
 	} {
 		if !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s: %v, want ErrNotFound", what, err)

@@ -52,15 +52,6 @@ func (r *Ring) Wake() {
 	}
 }
 
-// Check reads the list again and, if the next pair is in DNS, lets it sign. An
-// error says why it does not yet, or what is wrong with the list and its keys.
-func (r *Ring) Check(ctx context.Context) error {
-	if err := r.load(); err != nil {
-		return err
-	}
-	return r.useNext(ctx)
-}
-
 // useNext lets the next pair sign if it is in DNS. An error says why it does not
 // yet.
 func (r *Ring) useNext(ctx context.Context) error {

@@ -49,7 +49,7 @@ type Options struct {
 	Domain   string
 	Selector string // of the first pair's RSA key; all others are made of it
 	KeyFile  string // of that key; all other files stand beside it
-	// LookupTXT asks DNS; see net.Resolver. Nil: Check is not going to be called.
+	// LookupTXT asks DNS; see net.Resolver. Nil: Run is not going to be called.
 	LookupTXT func(ctx context.Context, name string) ([]string, error)
 	Now       func() time.Time // nil: time.Now
 	Logger    *slog.Logger

@@ -23,7 +23,7 @@ const (
 	// So many sign-in links of one member work at a time: that one requester asked
 	// for, and that all did.
 	maxLinks    = 3
-	maxAllLinks = 20
+	maxAllLinks = 10
 )
 
 const sealedSession = "session" // the hash use of cookies

@@ -91,7 +91,7 @@ func (s *Store) SetThreadAlerts(ctx context.Context, member, thread threading.ID
 		own := alerts
 		if alerts == threading.AlertsNever {
 			own = threading.AlertsUsual
-			_, err = t.exec("INSERT INTO mutes (member_id, thread_id, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", member, thread, millis(now))
+			_, err = t.exec("INSERT INTO mutes (member_id, thread_id, created_at) VALUES (?, ?, ?) ON CONFLICT (member_id, thread_id) DO UPDATE SET junk = 0", member, thread, millis(now))
 		} else {
 			_, err = t.exec("DELETE FROM mutes WHERE member_id = ? AND thread_id = ?", member, thread)
 		}

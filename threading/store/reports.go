@@ -193,7 +193,7 @@ func (t *tx) junked(member, mailbox threading.ID, first, last uint32, now int64)
 		}
 	}
 	if err == nil {
-		_, err = t.exec("INSERT INTO mutes (member_id, thread_id, created_at) SELECT DISTINCT e.member_id, i.thread_id, ?"+theirs+" ON CONFLICT DO NOTHING", now, member, mailbox, first, last)
+		_, err = t.exec("INSERT INTO mutes (member_id, thread_id, created_at, junk) SELECT DISTINCT e.member_id, i.thread_id, ?, 1"+theirs+" ON CONFLICT DO NOTHING", now, member, mailbox, first, last)
 	}
 	if err != nil {
 		return fmt.Errorf("report what was moved to Junk: %w", err)
@@ -202,13 +202,13 @@ func (t *tx) junked(member, mailbox threading.ID, first, last uint32, now int64)
 }
 
 // unjunked undoes junked for entries that came out of Junk. A reason is the
-// relay's own, and what it noticed stays.
+// relay's own, and what it noticed stays; so does a mute that the member chose.
 func (t *tx) unjunked(member, mailbox threading.ID, first, last uint32) error {
 	const these = " FROM entries e WHERE e.member_id = ? AND e.mailbox_id = ? AND e.uid BETWEEN ? AND ?"
 	_, err := t.exec("UPDATE reports SET status = CASE reason WHEN '' THEN ? ELSE status END, via = CASE reason WHEN '' THEN via ELSE ? END WHERE status = ? AND via = ? AND id IN (SELECT e.item_id"+these+")",
 		threading.ReportWithdrawn, threading.ReportText, threading.ReportOpen, threading.ReportJunk, member, mailbox, first, last)
 	if err == nil {
-		_, err = t.exec("DELETE FROM mutes WHERE member_id = ? AND thread_id IN (SELECT e.thread_id"+these+")", member, member, mailbox, first, last)
+		_, err = t.exec("DELETE FROM mutes WHERE member_id = ? AND junk = 1 AND thread_id IN (SELECT e.thread_id"+these+")", member, member, mailbox, first, last)
 	}
 	if err != nil {
 		return fmt.Errorf("withdraw the reports of what came out of Junk: %w", err)

@@ -137,6 +137,28 @@ func TestJunk(t *testing.T) {
 	}
 }
 
+// A conversation that the member has muted stays so when a message of it comes
+// out of Junk, also if that was chosen while it was there.
+func TestJunkKeepsTheMembersOwnMute(t *testing.T) {
+	for name, before := range map[string]bool{"muted before": true, "muted while it was there": false} {
+		x := newFixture(t)
+		tess, sam := x.member("tess"), x.member("sam")
+		thread := x.file(x.start(sam, tess, "spam?"))[0].ThreadID
+		mute := func() { x.do(x.SetThreadAlerts(x.ctx, tess.ID, thread, threading.AlertsNever)) }
+		if before {
+			mute()
+		}
+		x.move(tess, "INBOX", "Junk")
+		if !before {
+			mute()
+		}
+		x.move(tess, "Junk", "INBOX")
+		if a, err := x.ThreadAlerts(x.ctx, tess.ID, thread); err != nil || a != threading.AlertsNever {
+			t.Errorf("%s: %q, %v", name, a, err)
+		}
+	}
+}
+
 // A message that goes to Junk and back, and there again, is reported as often;
 // the platform hears of it once.
 func TestJunkBackAndForth(t *testing.T) {

@@ -266,6 +266,7 @@ func (d *daemon) wireDoors() error {
 		}, Brand: c.Brand, BaseURL: c.HTTP.BaseURL, SupportURL: c.SupportURL, SafetyURL: c.SafetyURL, Logger: d.log,
 	})
 	d.metrics.WatchQueue(d.open.QueueState)
+	d.metrics.WatchHeld(d.open.HeldState)
 	d.metrics.WatchPause(d.queue.Paused)
 	d.metrics.WatchCertificates(d.certs.Expiry)
 	d.metrics.WatchIMAP(d.imap.Connections, sessions.SignedIn)

@@ -74,10 +74,8 @@ type Options struct {
 	Dirs   []string                                        // that are written to
 	Paused bool                                            // outbound.pause
 	Queue  func(context.Context) (store.QueueState, error) // nil: there is no database
-	// Held says how many messages are held for the operator, and since when; nil:
-	// there is no database.
-	Held func(context.Context) (n int, oldest time.Time, err error)
-	Now  func() time.Time // nil: time.Now
+	Held   func(context.Context) (store.HeldState, error)  // nil: there is no database
+	Now    func() time.Time                                // nil: time.Now
 }
 
 // checkTime bounds one check.

@@ -146,7 +146,9 @@ func TestHeldForTheOperator(t *testing.T) {
 		{"old", 1, 72 * time.Hour, nil, Warning, "1 wait for you, the oldest for 3 days"},
 		{"unreadable", 0, 0, errors.New("disk I/O error"), Failed, "disk I/O error"},
 	} {
-		d := &doctor{Options{Now: func() time.Time { return now }, Held: func(context.Context) (int, time.Time, error) { return c.n, now.Add(-c.age), c.err }}}
+		d := &doctor{Options{Now: func() time.Time { return now }, Held: func(context.Context) (store.HeldState, error) {
+			return store.HeldState{Messages: c.n, Oldest: now.Add(-c.age)}, c.err
+		}}}
 		f := d.held(t.Context())
 		if c.text == "" && len(f) == 0 {
 			continue

@@ -87,16 +87,16 @@ func (d *doctor) held(ctx context.Context) []Finding {
 	if d.Held == nil {
 		return nil
 	}
-	n, oldest, err := d.Held(ctx)
-	switch age := d.Now().Sub(oldest); {
+	h, err := d.Held(ctx)
+	switch age := d.Now().Sub(h.Oldest); {
 	case err != nil:
 		return one(check, Failed, "can't be read: "+err.Error(), "look at the database's file and its owner")
-	case n == 0:
+	case h.Messages == 0:
 		return nil
 	case age > heldOld:
-		return one(check, Warning, fmt.Sprintf("%d wait for you, the oldest for %s", n, rough(age)), "read them: stagedoor held list")
+		return one(check, Warning, fmt.Sprintf("%d wait for you, the oldest for %s", h.Messages, rough(age)), "read them: stagedoor held list")
 	default:
-		return one(check, OK, fmt.Sprintf("%d wait for you, the oldest for %s (stagedoor held list)", n, rough(age)), "")
+		return one(check, OK, fmt.Sprintf("%d wait for you, the oldest for %s (stagedoor held list)", h.Messages, rough(age)), "")
 	}
 }
 

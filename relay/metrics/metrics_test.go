@@ -60,6 +60,9 @@ func TestMetrics(t *testing.T) {
 	m.WatchQueue(func(context.Context) (store.QueueState, error) {
 		return store.QueueState{Rows: 7, Oldest: now.Add(-time.Hour), Due: now.Add(time.Hour)}, nil
 	})
+	m.WatchHeld(func(context.Context) (store.HeldState, error) {
+		return store.HeldState{Messages: 5, Oldest: now.Add(-2 * time.Hour)}, nil
+	})
 	m.WatchIMAP(func() int { return 3 }, func() int { return 2 })
 	m.WatchWebhooks(func(context.Context) (store.WebhookState, error) {
 		return store.WebhookState{Waiting: 4, Oldest: now.Add(-time.Hour), Dead: 1}, nil
@@ -101,6 +104,7 @@ func TestMetrics(t *testing.T) {
 		`stagedoor_delivery_seconds_bucket{receiver="google",le="1"}`:                        "0",
 		`stagedoor_queue_rows`:                                    "7",
 		`stagedoor_queue_overdue_seconds`:                         "0",
+		`stagedoor_held_messages`:                                 "5",
 		`stagedoor_webhook_events`:                                "4",
 		`stagedoor_webhook_dead_events`:                           "1",
 		`stagedoor_webhook_deliveries_total{outcome="delivered"}`: "1",
@@ -115,6 +119,9 @@ func TestMetrics(t *testing.T) {
 	}
 	if !strings.HasPrefix(got["stagedoor_queue_oldest_seconds"], "36") {
 		t.Errorf("the oldest waits for %s seconds, want 3600", got["stagedoor_queue_oldest_seconds"])
+	}
+	if !strings.HasPrefix(got["stagedoor_held_oldest_seconds"], "72") {
+		t.Errorf("the oldest that is held waits for %s seconds, want 7200", got["stagedoor_held_oldest_seconds"])
 	}
 	if got["go_goroutines"] == "" || got["process_start_time_seconds"] == "" {
 		t.Error("the process is not told of")

@@ -28,3 +28,13 @@ func (m *Metrics) WatchWebhooks(state func(context.Context) (store.WebhookState,
 		newGauge("stagedoor_webhook_dead_events", "Events that were given up within the last month.", func(w s, _ time.Time) float64 { return float64(w.Dead) }),
 	}})
 }
+
+// WatchHeld has what is held for the operator looked at when the metrics are read.
+// It is called once.
+func (m *Metrics) WatchHeld(state func(context.Context) (store.HeldState, error)) {
+	type s = store.HeldState
+	m.registry.MustRegister(&gauges[s]{state, []gauge[s]{
+		newGauge("stagedoor_held_messages", "Messages that are held for the operator.", func(h s, _ time.Time) float64 { return float64(h.Messages) }),
+		newGauge("stagedoor_held_oldest_seconds", "How long the oldest of them has waited; 0: none waits.", func(h s, now time.Time) float64 { return since(h.Oldest, now) }),
+	}})
+}

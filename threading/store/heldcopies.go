@@ -84,14 +84,21 @@ func (s *Store) heldLetters(ctx context.Context, where string, arg any) ([]HeldL
 }
 
 // HeldState says how many messages are held for the operator, and since when the
-// oldest is; zero: none.
-func (s *Store) HeldState(ctx context.Context) (n int, oldest time.Time, err error) {
+// oldest is.
+type HeldState struct {
+	Messages int
+	Oldest   time.Time // zero: none is
+}
+
+// HeldState looks at what is held for the operator.
+func (s *Store) HeldState(ctx context.Context) (HeldState, error) {
+	var h HeldState
 	var at int64
-	err = s.row(ctx, "SELECT COUNT(DISTINCT message_id), COALESCE(MIN(held_at), 0) FROM held_copies", nil, &n, &at)
-	if n > 0 {
-		oldest = fromMillis(at)
+	err := s.row(ctx, "SELECT COUNT(DISTINCT message_id), COALESCE(MIN(held_at), 0) FROM held_copies", nil, &h.Messages, &at)
+	if h.Messages > 0 {
+		h.Oldest = fromMillis(at)
 	}
-	return n, oldest, err
+	return h, err
 }
 
 // ReleaseLetter files what is held of a message as if it had just come: who has

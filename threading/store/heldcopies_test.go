@@ -53,8 +53,8 @@ func TestHeldForTheOperator(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].WriterID != sam.ID || list[0].Reason != "It looks like spam." || len(list[0].Copies) != 1 || list[0].Copies[0].MemberID != tess.ID {
 		t.Fatalf("held are %+v, %v", list, err)
 	}
-	if n, oldest, err := h.HeldState(h.ctx); err != nil || n != 1 || !oldest.Equal(h.clock.Now()) {
-		t.Errorf("%d held since %v, %v", n, oldest, err)
+	if state, err := h.HeldState(h.ctx); err != nil || state.Messages != 1 || !state.Oldest.Equal(h.clock.Now()) {
+		t.Errorf("%+v, %v", state, err)
 	}
 	h.clock.advance(30 * 24 * time.Hour)
 	h.sweep()

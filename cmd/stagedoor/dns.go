@@ -16,6 +16,7 @@ import (
 	"github.com/stagedoor/stagedoor/config"
 	"github.com/stagedoor/stagedoor/relay/certs"
 	"github.com/stagedoor/stagedoor/relay/dns"
+	"github.com/stagedoor/stagedoor/relay/publicnet"
 )
 
 // dnsTime bounds dns check.
@@ -220,7 +221,7 @@ func publicAddresses(listen []string) []netip.Addr {
 	var list []netip.Addr
 	add := func(ip netip.Addr) {
 		ip = ip.Unmap()
-		if ip.IsGlobalUnicast() && !ip.IsPrivate() && !slices.Contains(list, ip) {
+		if publicnet.Reachable(ip, nil) && !slices.Contains(list, ip) {
 			list = append(list, ip)
 		}
 	}

@@ -59,7 +59,10 @@ func (d *doctor) records(ctx context.Context) []Finding {
 	if pointers == 0 {
 		findings = append(findings, Finding{check, Skipped, "this machine has no public address of its own: its PTR record can't be checked", "name its public address with --ip"})
 	}
-	return append([]Finding{{check, OK, fmt.Sprintf("%d of %d records are right", right, len(found)), ""}}, findings...)
+	if right > 0 {
+		findings = append([]Finding{{check, OK, fmt.Sprintf("%d of %d records are right", right, len(found)), ""}}, findings...)
+	}
+	return findings
 }
 
 // validation says whether DANE can be used for what is sent.

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/stagedoor/stagedoor/relay/internet"
+	"github.com/stagedoor/stagedoor/relay/publicnet"
 )
 
 // maxURL bounds a webhook's URL, in octets.
@@ -50,14 +50,14 @@ var errNotPublic = errors.New("leads to an address that is not public: webhooks.
 // HTTPS, or one that is allowed.
 func reachable(ip netip.Addr, secure bool, allow []netip.Prefix) bool {
 	if !secure {
-		return internet.Within(ip, allow)
+		return publicnet.Within(ip, allow)
 	}
-	return internet.Reachable(ip, allow)
+	return publicnet.Reachable(ip, allow)
 }
 
 // client is what sends: by no proxy, to no other place than it is told.
 func (o Options) client(secure bool) *http.Client {
-	dialer := internet.Dialer(o.Resolver, requestTime, func(ip netip.Addr) bool { return reachable(ip, secure, o.Allow) })
+	dialer := publicnet.Dialer(o.Resolver, requestTime, func(ip netip.Addr) bool { return reachable(ip, secure, o.Allow) })
 	return &http.Client{
 		Timeout:       requestTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -75,7 +75,7 @@ func cause(err error) string {
 	var unknown *tls.CertificateVerificationError
 	var timeout net.Error
 	switch {
-	case errors.Is(err, internet.ErrNotPublic):
+	case errors.Is(err, publicnet.ErrNotPublic):
 		return errNotPublic.Error()
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "its host name is not known"

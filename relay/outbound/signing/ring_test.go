@@ -213,6 +213,20 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// running runs a ring until the returned function is called.
+func running(t *testing.T, r *Ring) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
 // check is one of Run's looks.
 func (r *Ring) check(ctx context.Context) error {
 	if err := r.load(); err != nil {
@@ -237,12 +251,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.Run(ctx)
-	}()
+	stop := running(t, r)
 	awaitLookup(t, asked) // at the start
 	for _, k := range next.Keys {
 		z.set(t, k)
@@ -250,8 +259,7 @@ func TestRun(t *testing.T) {
 	r.Wake()
 	awaitLookup(t, asked)
 	awaitLookup(t, asked)
-	cancel()
-	<-done
+	stop()
 	if got := states(r); got != "stagedoor retired, stagedoor-2 signing" {
 		t.Errorf("the ring is %q", got)
 	}
@@ -294,12 +302,7 @@ func TestLostKeysAreSaid(t *testing.T) {
 	if err := os.Remove(r.keyFile(1, "")); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.Run(ctx)
-	}()
+	stop := running(t, r)
 	select {
 	case line := <-logged:
 		if !strings.Contains(line, `level=ERROR msg="the DKIM keys can't be read again: mail is signed with those that were read before" reason=`) || !strings.Contains(line, "put it back from a backup") {
@@ -308,8 +311,7 @@ func TestLostKeysAreSaid(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Error("nothing is said")
 	}
-	cancel()
-	<-done
+	stop()
 }
 
 // lines are what a log says.

@@ -12,7 +12,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/stagedoor/stagedoor/relay/internet"
+	"github.com/stagedoor/stagedoor/relay/publicnet"
 )
 
 // fetchTime bounds a fetch (RFC 8461 section 3.3 suggests a minute: a delivery
@@ -39,7 +39,7 @@ func (f *Finder) fetch(ctx context.Context, domain string) (Policy, *Fault, erro
 		switch {
 		case errors.As(err, &certificate):
 			return Policy{}, faultWebPKI, errors.New("the web server's certificate is not valid")
-		case errors.Is(err, internet.ErrNotPublic):
+		case errors.Is(err, publicnet.ErrNotPublic):
 			return Policy{}, faultFetch, errors.New("the web server is at an address that is not public: outbound.allow_networks can allow it")
 		}
 		return Policy{}, faultFetch, errors.New("the web server does not answer")
@@ -64,7 +64,7 @@ func (f *Finder) fetch(ctx context.Context, domain string) (Policy, *Fault, erro
 
 // client fetches from one host, by one connection.
 func (f *Finder) client(host string) *http.Client {
-	dialer := internet.Dialer(f.o.Net, fetchTime, func(ip netip.Addr) bool { return internet.Reachable(ip, f.o.AllowNetworks) })
+	dialer := publicnet.Dialer(f.o.Net, fetchTime, func(ip netip.Addr) bool { return publicnet.Reachable(ip, f.o.AllowNetworks) })
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{

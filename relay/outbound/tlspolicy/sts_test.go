@@ -62,15 +62,21 @@ func newWorld(t *testing.T) *world {
 	w.roots = x509.NewCertPool()
 	w.roots.AddCert(srv.Certificate())
 
+	w.dns = nameServer(t, w.resolve)
+	return w
+}
+
+// nameServer answers by UDP; it returns where.
+func nameServer(t *testing.T, answer mdns.HandlerFunc) string {
+	t.Helper()
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.dns = pc.LocalAddr().String()
-	ns := &mdns.Server{PacketConn: pc, Handler: mdns.HandlerFunc(w.resolve)}
+	ns := &mdns.Server{PacketConn: pc, Handler: answer}
 	go func() { _ = ns.ActivateAndServe() }()
 	t.Cleanup(func() { _ = ns.Shutdown() })
-	return w
+	return pc.LocalAddr().String()
 }
 
 func (w *world) resolve(rw mdns.ResponseWriter, q *mdns.Msg) {
@@ -306,20 +312,13 @@ func TestLocalValidator(t *testing.T) {
 // validated, whatever a second question gets.
 func TestMX(t *testing.T) {
 	mx := func(host string, ad bool) string {
-		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		ns := &mdns.Server{PacketConn: pc, Handler: mdns.HandlerFunc(func(rw mdns.ResponseWriter, q *mdns.Msg) {
+		return nameServer(t, func(rw mdns.ResponseWriter, q *mdns.Msg) {
 			a := new(mdns.Msg)
 			a.SetReply(q)
 			a.RecursionAvailable, a.AuthenticatedData = true, ad
 			a.Answer = append(a.Answer, &mdns.MX{Hdr: mdns.RR_Header{Name: q.Question[0].Name, Rrtype: mdns.TypeMX, Class: mdns.ClassINET, Ttl: 60}, Preference: 10, Mx: host})
 			_ = rw.WriteMsg(a)
-		})}
-		go func() { _ = ns.ActivateAndServe() }()
-		t.Cleanup(func() { _ = ns.Shutdown() })
-		return pc.LocalAddr().String()
+		})
 	}
 	other := mx("mx.other.example.", false)
 	system := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -343,19 +342,13 @@ func TestMX(t *testing.T) {
 // TestValidates asks a resolver that does, and one that does not.
 func TestValidates(t *testing.T) {
 	for _, ad := range []bool{true, false} {
-		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		ns := &mdns.Server{PacketConn: pc, Handler: mdns.HandlerFunc(func(rw mdns.ResponseWriter, q *mdns.Msg) {
+		server := nameServer(t, func(rw mdns.ResponseWriter, q *mdns.Msg) {
 			a := new(mdns.Msg)
 			a.SetReply(q)
 			a.AuthenticatedData = ad
 			_ = rw.WriteMsg(a)
-		})}
-		go func() { _ = ns.ActivateAndServe() }()
-		t.Cleanup(func() { _ = ns.Shutdown() })
-		if local, validating, err := Validates(t.Context(), pc.LocalAddr().String()); err != nil || !local || validating != ad {
+		})
+		if local, validating, err := Validates(t.Context(), server); err != nil || !local || validating != ad {
 			t.Errorf("%v, %v, %v; want %v", local, validating, err, ad)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/stagedoor/stagedoor/relay/internet"
+	"github.com/stagedoor/stagedoor/relay/publicnet"
 )
 
 const postTime = time.Minute
@@ -27,7 +27,7 @@ var ErrRefused = errors.New("the report is refused by the receiving web server")
 // NewPoster returns a Poster. A domain's owner chooses the URL: it leads to
 // public addresses, or into the networks that are allowed.
 func NewPoster(resolver *net.Resolver, roots *x509.CertPool, allow []netip.Prefix) *Poster {
-	dialer := internet.Dialer(resolver, postTime, func(ip netip.Addr) bool { return internet.Reachable(ip, allow) })
+	dialer := publicnet.Dialer(resolver, postTime, func(ip netip.Addr) bool { return publicnet.Reachable(ip, allow) })
 	return &Poster{&http.Client{
 		Timeout:       postTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -52,7 +52,7 @@ func (p *Poster) Post(ctx context.Context, place string, report []byte) error {
 		switch {
 		case errors.As(err, &certificate):
 			return errors.New("the receiving web server has no valid certificate")
-		case errors.Is(err, internet.ErrNotPublic):
+		case errors.Is(err, publicnet.ErrNotPublic):
 			return errors.New("the receiving web server is at an address that is not public: outbound.allow_networks can allow it")
 		case errors.As(err, &wrapped) && wrapped.Timeout():
 			return errors.New("the receiving web server does not answer in time")

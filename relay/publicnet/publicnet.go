@@ -1,10 +1,10 @@
-// Package internet keeps what others have the relay connect to out of the
-// operator's own network: a webhook's URL, the web server of an MTA-STS policy,
-// where a TLS report goes.
+// Package publicnet tells the addresses of public hosts from others, and keeps
+// what others have the relay connect to out of the operator's own network: a
+// webhook's URL, the web server of an MTA-STS policy, where a TLS report goes.
 //
 // What counts is the address that a connection is made to, whatever a name said
 // before: Dialer asks then.
-package internet
+package publicnet
 
 import (
 	"context"

@@ -234,6 +234,7 @@ sixfail.plain.example. A 127.0.0.1
 		{"null.example", "permanent", "5.1.10", nil},
 		{"nothing.example", "permanent", "5.1.2", nil},
 		{"unknown.example", "permanent", "5.1.2", nil},
+		{strings.Repeat("long", 16) + ".example", "permanent", "5.1.2", nil}, // no name that DNS could have
 		{"order.example", "sent", "", other},
 		{"fallback.example", "sent", "", good},
 		{"nohost.example", "sent", "", good},

@@ -29,6 +29,9 @@ func (f *Finder) MX(ctx context.Context, domain string) (MX, error) {
 		}
 		return MX{Records: records}, err
 	}
+	if _, valid := mdns.IsDomainName(domain); !valid {
+		return MX{}, nil // nobody could be asked
+	}
 	a, err := f.dane.ask(ctx, domain, mdns.TypeMX)
 	if err != nil {
 		return MX{}, err

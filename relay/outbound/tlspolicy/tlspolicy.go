@@ -7,11 +7,14 @@
 // What a domain asks for is never relaxed because asking failed. A TLSA lookup
 // without an answer rules the host out; where a policy can't be fetched the one
 // that was fetched before holds until it ends. Only a domain of which no policy
-// is known at all is sent to as if it had none (RFC 8461 section 3.3).
+// is known at all is sent to as if it had none (RFC 8461 section 3.3), and not
+// what may go only to a server that proves who it is: that waits for an answer.
 //
 // The resolver's word that an answer is authentic (the AD bit) is believed only
 // of one on this machine: nobody can have changed it on the way (RFC 7672
-// section 2.2). With any other DANE is not used.
+// section 2.2). With any other DANE is not used. A policy's web server is the
+// domain owner's choice: it is asked only at a public address, or where
+// Options.AllowNetworks has it.
 //
 // Policies are kept in the store, where a restart and other nodes find them.
 // Failed fetches are remembered in memory for a few minutes. A Finder is safe

@@ -80,6 +80,9 @@ func BenchmarkFiles10M(b *testing.B) {
 // TestFileMemory: what a file of 10 MB allocates on its way stays under three
 // times its size, in Rewrite and in the gate together.
 func TestFileMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("megabytes")
+	}
 	for name, data := range tenMegabytes(t) {
 		raw := []byte(attached("application/octet-stream", "file."+name, data))
 		var out bytes.Buffer

@@ -157,6 +157,9 @@ func allocated(f func()) uint64 {
 // TestLinear: the work follows the size. Every reading of a text is a copy of
 // it, so what is allocated counts the readings: no more for a long text.
 func TestLinear(t *testing.T) {
+	if testing.Short() {
+		t.Skip("megabytes")
+	}
 	for name, grow := range map[string]func(n int) []byte{
 		"newsletter": newsletter,
 		"long quote": func(n int) []byte {
@@ -190,6 +193,9 @@ func TestLinear(t *testing.T) {
 
 // TestMemory: a 25 MB message costs little while it passes.
 func TestMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("megabytes")
+	}
 	raw := withAttachment(18<<20, "application/octet-stream")
 	var out bytes.Buffer
 	out.Grow(len(raw) + 1<<20)

@@ -165,6 +165,9 @@ func TestOfficeText(t *testing.T) {
 
 // TestOfficeBomb: a part that unpacks to far more than it is ends the matter.
 func TestOfficeBomb(t *testing.T) {
+	if testing.Short() {
+		t.Skip("megabytes")
+	}
 	zeros := strings.Repeat("\x00", 24<<20)
 	in := zipOf(t, "[Content_Types].xml", "<Types/>", "word/document.xml", "<a/>", "word/a.bin", zeros, "word/b.bin", zeros, "word/c.bin", zeros, "word/d.xml", zeros, "word/e.xml", zeros, "word/f.xml", zeros)
 	a := &attachment{rw: &rewriter{o: Options{TempDir: t.TempDir()}, id: compile(&jane)}, left: maxInflated}

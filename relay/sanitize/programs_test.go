@@ -147,6 +147,9 @@ func TestMacrosOfOldDocuments(t *testing.T) {
 // encrypted shows its names, one of very many files costs what one costs that
 // unpacks to too much.
 func TestUnwantedFilesWithin(t *testing.T) {
+	if testing.Short() {
+		t.Skip("megabytes")
+	}
 	inner := withFile("setup.exe", "application/octet-stream", "x")
 	raw := "Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: message/rfc822\r\n\r\n" + inner
 	if _, err := Rewrite(io.Discard, strings.NewReader(raw), Options{Unwanted: unwanted}); err == nil || !strings.Contains(err.Error(), "setup.exe") {

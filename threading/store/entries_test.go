@@ -14,6 +14,9 @@ import (
 )
 
 func TestEntriesOfSparseSets(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of entries")
+	}
 	x := newFixture(t)
 	mb := x.mailbox(x.member("tess"), threading.Inbox)
 	const n = 3*slice + 7

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -44,8 +45,38 @@ type fixture struct {
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	x := &fixture{t: t, ctx: t.Context(), clock: &clock{at: time.Now().Truncate(time.Millisecond).UTC()}, path: filepath.Join(t.TempDir(), "stagedoor.db")}
+	if err := os.WriteFile(x.path, fresh(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	x.Store = x.open(false)
 	return x
+}
+
+// fresh is the file of a store that nothing was written to: under the race
+// detector the migrations take longer than most tests.
+func fresh(t testing.TB) []byte {
+	t.Helper()
+	freshly.Lock()
+	defer freshly.Unlock()
+	if freshly.file == nil {
+		path := filepath.Join(t.TempDir(), "fresh.db")
+		s, err := Open(t.Context(), Options{DSN: "sqlite:" + path, Keyring: fixtureKeyring(t), IDs: threading.NewIDSource()})
+		if err == nil {
+			err = s.Close()
+		}
+		if err == nil {
+			freshly.file, err = os.ReadFile(path)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return freshly.file
+}
+
+var freshly struct {
+	sync.Mutex
+	file []byte
 }
 
 func fixtureKeyring(t testing.TB) *seal.Keyring {

@@ -59,6 +59,13 @@ func (b *believer) learned(n int, told toldFetch, line string) {
 	if told.uid == 0 {
 		told.uid = m.uid
 	}
+	if told.uid == 0 { // it has just come, and which it is was not told yet
+		m.modseq = told.modseq
+		if told.flagsToo {
+			m.flags, m.fresh = told.flags, true
+		}
+		return
+	}
 	if m.uid != 0 && m.uid != told.uid {
 		b.Errorf("%s: number %d was UID %d: %q", b.name, n, m.uid, line)
 	}

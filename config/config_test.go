@@ -232,6 +232,9 @@ func TestDev(t *testing.T) {
 			t.Errorf("%s = %s: not a loopback address with a high port", f.Key, f.Value)
 		}
 	}
+	if c.HTTP.BaseURL != "http://127.0.0.1:2080" {
+		t.Errorf("mail links to %q", c.HTTP.BaseURL)
+	}
 	if _, err := Dev("no good"); err == nil || !strings.HasPrefix(err.Error(), "domain: ") {
 		t.Errorf("Dev(no good): %v", err)
 	}

@@ -63,7 +63,7 @@ func Load(path string) (*Config, error) { return load(path, Default()) }
 // LoadDev is Load over the defaults for trying things out: every listener on
 // loopback above port 1024, data in ./stagedoor-data, passwords without TLS,
 // reverse-path taken as proof, mail to a catcher on port 1025. An empty path
-// reads no file. An empty domain is the file's, or DevDomain; one that is
+// reads no file, and mail links to the pages on loopback. An empty domain is the file's, or DevDomain; one that is
 // given may not stand beside a file.
 func LoadDev(path, domain string) (*Config, error) {
 	switch {
@@ -75,6 +75,7 @@ func LoadDev(path, domain string) (*Config, error) {
 		domain = DevDomain
 	}
 	c := dev(domain)
+	c.HTTP.BaseURL = "http://" + c.HTTP.Listen[0]
 	if err := c.finish("."); err != nil {
 		return nil, err
 	}

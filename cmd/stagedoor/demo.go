@@ -121,6 +121,9 @@ func demoConfig(dir, smarthost string) (*config.Config, error) {
 			list[i] = freeAddress(address)
 		}
 	}
+	if "http://"+cfg.HTTP.Listen[0] != cfg.HTTP.BaseURL {
+		cfg.HTTP.BaseURL = "" // where its pages are is known when the port is
+	}
 	return cfg, nil
 }
 

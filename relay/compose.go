@@ -121,9 +121,9 @@ func (p *Pipeline) headerFor(l *letter, viewer threading.Member) []byte {
 	if l.tls == threading.TLSOptional {
 		w.field("TLS-Required", "No") // RFC 8689 section 5: it is passed on
 	}
-	if l.parent != 0 {
-		w.messageIDs("In-Reply-To", p.messageIDOf(l.parent))
-		w.messageIDs("References", p.references(l, viewer)...)
+	if known := l.ancestors(viewer); len(known) > 0 {
+		w.messageIDs("In-Reply-To", p.messageIDOf(known[len(known)-1].MessageID))
+		w.messageIDs("References", p.references(known, viewer)...)
 	}
 	if l.automatic {
 		w.field("Auto-Submitted", "auto-replied") // RFC 3834 section 5
@@ -152,28 +152,40 @@ func (p *Pipeline) others(l *letter, viewer threading.Member) []mail.Address {
 	return list
 }
 
-// references is the thread's own chain down to the parent (RFC 5322 section
-// 3.6.4). Beside a message that the viewer wrote stands the ID that the
-// viewer's own mail system gave it, so that the thread holds together there
-// too; nobody else's foreign ID is ever shown.
-func (p *Pipeline) references(l *letter, viewer threading.Member) []string {
+// references is a chain down to the parent (RFC 5322 section 3.6.4). Beside a
+// message that the viewer wrote stands the ID that the viewer's own mail system
+// gave it, so that the thread holds together there too; nobody else's foreign
+// ID is ever shown.
+func (p *Pipeline) references(chain []threading.ChainLink, viewer threading.Member) []string {
 	var ids []string
-	add := func(c threading.ChainLink) {
+	for _, c := range chain {
 		if c.WriterID == viewer.ID && c.ForeignID != "" {
 			ids = append(ids, c.ForeignID)
 		}
 		ids = append(ids, p.messageIDOf(c.MessageID))
 	}
+	return ids
+}
+
+// ancestors is what a viewer knows of the thread's chain down to the parent.
+func (l *letter) ancestors(viewer threading.Member) []threading.ChainLink {
+	if l.parent == 0 {
+		return nil
+	}
+	var known []threading.ChainLink
 	parent := threading.ChainLink{MessageID: l.parent}
 	for _, c := range l.view.Chain {
-		if c.MessageID == l.parent {
+		switch {
+		case c.MessageID == l.parent:
 			parent = c
-		} else if c.MessageID < l.parent {
-			add(c)
+		case c.MessageID < l.parent && c.KnownTo(viewer.ID):
+			known = append(known, c)
 		}
 	}
-	add(parent)
-	return ids
+	if parent.KnownTo(viewer.ID) {
+		known = append(known, parent)
+	}
+	return known
 }
 
 // about writes what the thread is about, so that every client's own search

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -185,7 +186,7 @@ func (p *Pipeline) parent(ctx context.Context, v *threading.ThreadView, writer t
 	for _, id := range append(h.messageIDs("In-Reply-To"), h.lastReferences(1)...) {
 		ours, isOurs := p.parseMessageID(id)
 		for _, c := range v.Chain {
-			if isOurs && c.MessageID == ours || c.WriterID == writer.ID && c.ForeignID == id {
+			if isOurs && c.MessageID == ours && c.KnownTo(writer.ID) || c.WriterID == writer.ID && c.ForeignID == id {
 				return c.MessageID
 			}
 		}
@@ -195,8 +196,10 @@ func (p *Pipeline) parent(ctx context.Context, v *threading.ThreadView, writer t
 			}
 		}
 	}
-	if n := len(v.Chain); n > 0 {
-		return v.Chain[n-1].MessageID
+	for _, c := range slices.Backward(v.Chain) {
+		if c.KnownTo(writer.ID) {
+			return c.MessageID
+		}
 	}
 	return 0
 }

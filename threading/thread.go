@@ -59,7 +59,12 @@ type ChainLink struct {
 	// message, without angle brackets; empty if there was none. It may be
 	// shown to its writer only.
 	ForeignID string
+	// Held: the operator has not released it, so only its writer knows of it.
+	Held bool
 }
+
+// KnownTo reports whether a participant may be shown that there is the message.
+func (c *ChainLink) KnownTo(member ID) bool { return !c.Held || c.WriterID == member }
 
 // Participant returns the participant with that ID.
 func (v *ThreadView) Participant(id ID) (Member, bool) {

@@ -35,7 +35,8 @@ type dispatcher struct {
 	lookedAt time.Time // last
 	nextLook time.Time // at the latest
 
-	noted time.Time // when the store was told last that the queue is sent; zero: not since the start or a pause
+	noted  time.Time // when the store was told last that the queue is sent; zero: not since the start or a pause
+	rested bool      // there was a pause, and the store was not told yet that it is over
 }
 
 // finish is what a delivery's goroutine reports.
@@ -85,12 +86,13 @@ func (d *dispatcher) note(ctx context.Context) {
 	gap := longestBreak
 	switch {
 	case d.q.Paused():
-		d.noted = time.Time{}
+		d.noted, d.rested = time.Time{}, true
 		return
-	case d.noted.IsZero():
 	case now.Sub(d.noted) < noteEvery:
 		return
-	default: // there was no break
+	case d.rested:
+		gap = 0 // however short a pause was, what grew old in it is tried for as long
+	case !d.noted.IsZero(): // there was no break
 		gap = math.MaxInt64
 	}
 	d.noted = now
@@ -101,6 +103,7 @@ func (d *dispatcher) note(ctx context.Context) {
 		}
 		return
 	}
+	d.rested = false
 	d.q.sendingSince.Store(since.UnixNano())
 }
 

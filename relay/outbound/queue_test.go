@@ -449,13 +449,37 @@ func TestAfterLongPause(t *testing.T) {
 	if rows := s.rows("waiting or gone", s.waiting); len(rows) != 41 {
 		t.Errorf("%d rows of 41 are left: %s", len(rows), s.logged())
 	}
-	s.ahead.Add(int64(5 * time.Hour))
+	s.send(30, 10*time.Minute)
 	if _, err := s.RetryNow(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 	s.rows("empty", empty)
 	if len(s.records()) != 40 || grey.count() != 1 {
 		t.Errorf("%d are given up, %d sent", len(s.records()), grey.count())
+	}
+}
+
+// TestShortPause: what grows too old in a pause of some minutes is not given up
+// for the first refusal after it.
+func TestShortPause(t *testing.T) {
+	s := newSite(t)
+	sink := newSink(t, nil)
+	s.write(s.member("tess", "temp@mail.example"), "Hello\r\n")
+	s.send(35, 10*time.Minute)
+	s.ahead.Add(int64(6 * time.Minute))
+	q := s.queue(Options{Smarthost: Route{URL: "smtp://" + sink.addr()}, MaxAge: 6 * time.Hour})
+	s.run(q)
+	s.rows("tried", func(rows []store.Delivery) bool { return len(rows) == 1 && rows[0].Attempts == 1 && s.waiting(rows) })
+	q.Pause(true)
+	time.Sleep(100 * time.Millisecond) // it is seen
+	s.ahead.Add(int64(10 * time.Minute))
+	q.Pause(false)
+	if _, err := s.RetryNow(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	s.rows("tried again", func(rows []store.Delivery) bool { return len(rows) == 0 || rows[0].Attempts > 1 && s.waiting(rows) })
+	if n := len(s.records()); n != 0 {
+		t.Errorf("%d given up at the first refusal: %s", n, s.logged())
 	}
 }
 

@@ -205,6 +205,18 @@ func (s *site) rows(what string, ok func([]store.Delivery) bool) []store.Deliver
 
 func empty(rows []store.Delivery) bool { return len(rows) == 0 }
 
+// send lets time pass in which the queue is sent: so many times so long, without
+// a break.
+func (s *site) send(times int, each time.Duration) {
+	s.t.Helper()
+	for range times {
+		s.ahead.Add(int64(each))
+		if _, err := s.Sending(s.t.Context(), longestBreak); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
 // waiting: all rows were tried and wait for their next time.
 func (s *site) waiting(rows []store.Delivery) bool {
 	for _, r := range rows {

@@ -167,10 +167,17 @@ func (t *tx) storeKeywords(member, mailbox threading.ID, set threading.UIDSet, l
 			return touched, err
 		}
 	}
-	if touched > 0 && op != threading.FlagsRemove {
-		return touched, t.know(member, keywords)
+	if touched == 0 {
+		return 0, nil
 	}
-	return touched, nil
+	var had []string // perhaps from before keywords were remembered
+	for was := range changes {
+		had = append(had, strings.Fields(was.keywords)...)
+	}
+	if op != threading.FlagsRemove {
+		had = append(had, keywords...)
+	}
+	return touched, t.know(member, had)
 }
 
 // Expunge removes the entries that have \Deleted (of the set; nil: of all) and

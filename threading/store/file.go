@@ -122,6 +122,9 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 		return filed, err
 	}
 	noticed, err := t.keepText(f)
+	if err == nil {
+		err = t.holdBehind(f)
+	}
 	if err != nil {
 		return filed, err
 	}
@@ -129,7 +132,7 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 		if err := t.addThread(f.NewThread); err != nil {
 			return filed, fmt.Errorf("start the thread: %w", err)
 		}
-	} else if err := changed(t.exec("UPDATE threads SET last_at = ? WHERE id = ?", millis(m.FiledAt), m.ThreadID)); err != nil {
+	} else if err := changed(t.exec("UPDATE threads SET last_at = CASE WHEN ? THEN last_at ELSE ? END WHERE id = ?", f.Hold != "", millis(m.FiledAt), m.ThreadID)); err != nil {
 		return filed, fmt.Errorf("the thread: %w", err)
 	}
 	if err := t.addBody(f.body); err != nil {
@@ -140,8 +143,8 @@ func (t *tx) file(f *filingRow) (threading.Filed, error) {
 			return filed, fmt.Errorf("write the body: %w", err)
 		}
 	}
-	if _, err := t.exec("INSERT INTO messages (thread_id, id, writer_id, body_id, other_body_id, foreign_id, filed_at, tls) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		m.ThreadID, m.ID, m.WriterID, f.body.id, f.other.id, f.foreign, millis(m.FiledAt), m.TLS); err != nil {
+	if _, err := t.exec("INSERT INTO messages (thread_id, id, writer_id, body_id, other_body_id, foreign_id, filed_at, tls, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		m.ThreadID, m.ID, m.WriterID, f.body.id, f.other.id, f.foreign, millis(m.FiledAt), m.TLS, f.Hold != ""); err != nil {
 		return filed, fmt.Errorf("write the message: %w", err)
 	}
 	if !f.Automatic {

@@ -1,8 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stagedoor/stagedoor/threading"
@@ -30,6 +33,32 @@ func (t *tx) holdCopy(f *filingRow, i int, thread threading.ID) (held bool, err 
 		return false, fmt.Errorf("hold a copy: %w", err)
 	}
 	return true, nil
+}
+
+// heldBehind is why a message waits that nothing else was found in.
+const heldBehind = "An earlier message of the same writer in this conversation waits."
+
+// holdBehind holds a message of a writer of whom something waits in the
+// conversation already: else its reader would get the answer to what they don't
+// know, or the same text in a second try.
+func (t *tx) holdBehind(f *filingRow) error {
+	if f.Hold != "" || f.NewThread != nil {
+		return nil
+	}
+	waits, err := t.waits(f.Message.WriterID, f.Message.ThreadID)
+	if waits {
+		f.Hold = heldBehind
+	}
+	return err
+}
+
+// waits reports whether anything of a writer's is held in a thread.
+func (t *tx) waits(writer, thread threading.ID) (bool, error) {
+	err := t.row("SELECT 1 FROM held_copies WHERE writer_id = ? AND thread_id = ? LIMIT 1", []any{writer, thread}, new(int))
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 const heldLetterColumns = "id, member_id, writer_id, thread_id, message_id, reason, header, body_id, body_size, notify, held_at"
@@ -103,31 +132,47 @@ func (s *Store) HeldState(ctx context.Context) (HeldState, error) {
 
 // ReleaseLetter files what is held of a message as if it had just come: who has
 // blocked the writer meanwhile, or was removed, gets nothing, and notifications
-// wait for notifyAfter. ErrNotFound.
+// wait for notifyAfter. What waited only behind it comes with it. ErrNotFound.
 func (s *Store) ReleaseLetter(ctx context.Context, message threading.ID, notifyAfter time.Duration) error {
 	now := s.o.Now()
 	return s.observed("filed", s.c.commit(ctx, func(t *tx) error {
-		var copies []heldCopy
-		err := t.rows("DELETE FROM held_copies WHERE message_id = ? RETURNING "+heldLetterColumns, []any{message}, func(r scanner) error {
-			c, err := scanHeldCopy(r)
-			copies = append(copies, c)
-			return err
-		})
+		copies, err := t.takeHeld("message_id = ?", message)
 		if err == nil && len(copies) == 0 {
 			err = ErrNotFound
-		}
-		for _, c := range copies {
-			if err != nil {
-				return err
-			}
-			err = t.release(c, now, notifyAfter, s.o.IDs.Next)
 		}
 		if err != nil {
 			return err
 		}
-		_, err = t.exec("UPDATE threads SET last_at = ? WHERE id = ?", millis(now), copies[0].ThreadID)
+		thread, writer := copies[0].ThreadID, copies[0].WriterID
+		err = t.row("SELECT 1 FROM held_copies WHERE writer_id = ? AND thread_id = ? AND reason != ? LIMIT 1", []any{writer, thread, heldBehind}, new(int))
+		if errors.Is(err, ErrNotFound) {
+			var behind []heldCopy
+			behind, err = t.takeHeld("writer_id = ? AND thread_id = ?", writer, thread)
+			copies = append(copies, behind...)
+		}
+		if err != nil {
+			return err
+		}
+		for _, c := range copies {
+			if err := t.release(c, now, notifyAfter, s.o.IDs.Next); err != nil {
+				return err
+			}
+		}
+		_, err = t.exec("UPDATE threads SET last_at = ? WHERE id = ?", millis(now), thread)
 		return err
 	}))
+}
+
+// takeHeld takes copies out of those that are held, by message.
+func (t *tx) takeHeld(where string, args ...any) ([]heldCopy, error) {
+	var copies []heldCopy
+	err := t.rows("DELETE FROM held_copies WHERE "+where+" RETURNING "+heldLetterColumns, args, func(r scanner) error {
+		c, err := scanHeldCopy(r)
+		copies = append(copies, c)
+		return err
+	})
+	slices.SortStableFunc(copies, func(a, b heldCopy) int { return cmp.Compare(a.MessageID, b.MessageID) })
+	return copies, err
 }
 
 // release files one copy, as an item that begins now.
@@ -140,7 +185,7 @@ func (t *tx) release(c heldCopy, now time.Time, notifyAfter time.Duration, nextI
 		},
 		body: bodyRow{id: c.item.BodyID, size: c.item.BodySize}, items: []threading.ID{nextID()}, queue: []threading.ID{nextID()},
 	}
-	if err := t.row("SELECT tls FROM messages WHERE thread_id = ? AND id = ?", []any{c.ThreadID, c.MessageID}, &f.Message.TLS); err != nil {
+	if err := t.row("UPDATE messages SET held = 0 WHERE thread_id = ? AND id = ? RETURNING tls", []any{c.ThreadID, c.MessageID}, &f.Message.TLS); err != nil {
 		return fmt.Errorf("read a held message: %w", err)
 	}
 	return t.addCopy(f, 0, c.ThreadID)

@@ -149,3 +149,60 @@ func TestSameTextIsHeld(t *testing.T) {
 		t.Errorf("reports %+v, %v", reports, err)
 	}
 }
+
+// What a writer sends after something that is held waits behind it, whatever it
+// says, and comes with it; nobody else knows of either before.
+func TestHeldBehind(t *testing.T) {
+	h := newHooked(t)
+	tess, sam := h.tess, h.sam
+	inbox := len(h.entries(h.mailbox(tess, "INBOX")))
+	first := h.hold(sam, tess, "buy my course")
+	view, err := h.Thread(h.ctx, first.ThreadID)
+	h.do(err)
+	at := view.Thread.LastAt
+	h.clock.advance(time.Hour)
+	second := h.file(h.reply(first.ThreadID, sam, tess, "did you get it?"))[0]
+	if !second.Held {
+		t.Fatal("it is not held")
+	}
+	view, err = h.Thread(h.ctx, first.ThreadID)
+	h.do(err)
+	if len(view.Chain) != 2 || view.Chain[0].KnownTo(tess.ID) || view.Chain[1].KnownTo(tess.ID) || !view.Chain[1].KnownTo(sam.ID) || !view.Thread.LastAt.Equal(at) {
+		t.Errorf("%+v", view)
+	}
+	other := h.file(h.start(sam, tess, "another conversation"))[0]
+	if other.Held || len(h.entries(h.mailbox(tess, "INBOX"))) != inbox+1 {
+		t.Error("another conversation waits too")
+	}
+	h.do(h.ReleaseLetter(h.ctx, first.MessageID, 0))
+	entries := h.entries(h.mailbox(tess, "INBOX"))
+	if n := len(entries); n != inbox+3 || string(h.readBody(entries[n-2].BodyID, 0, -1)) != "buy my course" || string(h.readBody(entries[n-1].BodyID, 0, -1)) != "did you get it?" {
+		t.Errorf("released: %d", n)
+	}
+	view, err = h.Thread(h.ctx, first.ThreadID)
+	h.do(err)
+	if !view.Chain[0].KnownTo(tess.ID) || !view.Chain[1].KnownTo(tess.ID) || !view.Thread.LastAt.Equal(h.clock.Now()) {
+		t.Errorf("released: %+v", view)
+	}
+
+	// What something was found in itself waits for its own release.
+	third := h.reply(first.ThreadID, sam, tess, "pay here")
+	third.Hold = "It looks like spam."
+	fourth := h.reply(first.ThreadID, sam, tess, "or there")
+	fourth.Hold = "It looks like spam."
+	filed := h.file(third, fourth, h.reply(first.ThreadID, sam, tess, "please"))
+	h.do(h.ReleaseLetter(h.ctx, filed[0].MessageID, 0))
+	if n := len(h.entries(h.mailbox(tess, "INBOX"))); n != inbox+4 {
+		t.Errorf("%d", n)
+	}
+	h.do(h.DropLetter(h.ctx, filed[1].MessageID))
+	view, err = h.Thread(h.ctx, first.ThreadID)
+	h.do(err)
+	if c := view.Chain[3]; c.MessageID != filed[1].MessageID || c.KnownTo(tess.ID) {
+		t.Errorf("what was dropped is known: %+v", c)
+	}
+	h.do(h.ReleaseLetter(h.ctx, filed[2].MessageID, 0))
+	if n := len(h.entries(h.mailbox(tess, "INBOX"))); n != inbox+5 {
+		t.Errorf("%d", n)
+	}
+}

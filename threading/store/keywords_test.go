@@ -57,6 +57,22 @@ func TestKeywordsAreRemembered(t *testing.T) {
 		t.Errorf("another member is told %q", got)
 	}
 
+	// Those of before they were remembered are when they go.
+	otto := x.mailbox(x.member("otto"), threading.Inbox)
+	x.put(otto, "x", 0, "$Old")
+	if err := x.c.commit(x.ctx, func(t *tx) error {
+		_, err := t.exec("UPDATE member_state SET keywords = ''")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.StoreFlags(x.ctx, otto.MemberID, otto.ID, everyUID, threading.FlagsRemove, 0, []string{"$Old"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := told(otto); !slices.Equal(got, []string{"$Old"}) {
+		t.Errorf("of before is told %q", got)
+	}
+
 	// There is a bound, and what a message has is told beyond it.
 	for i := range maxKnown {
 		x.put(archives, "y", 0, fmt.Sprintf("k%d", i))

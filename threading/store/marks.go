@@ -23,7 +23,7 @@ func (t *tx) mark(f *filingRow, thread threading.ID) error {
 	m := f.Mark
 	writer, message := f.Message.WriterID, m.MessageID
 	if message == 0 {
-		err := t.row("SELECT id FROM (SELECT id, writer_id FROM messages WHERE thread_id = ? AND id < ? ORDER BY id DESC LIMIT ?) AS late WHERE writer_id != ? ORDER BY id DESC LIMIT 1",
+		err := t.row("SELECT id FROM (SELECT id, writer_id FROM messages WHERE thread_id = ? AND id < ? AND held = 0 ORDER BY id DESC LIMIT ?) AS late WHERE writer_id != ? ORDER BY id DESC LIMIT 1",
 			[]any{thread, f.Message.ID, answeredAmong, writer}, &message)
 		if errors.Is(err, ErrNotFound) {
 			return nil

@@ -79,14 +79,14 @@ func (s *Store) threadChain(ctx context.Context, v *threading.ThreadView) error 
 	read := func(r scanner) error {
 		var c threading.ChainLink
 		var sealed []byte
-		err := r.Scan(&c.MessageID, &c.WriterID, &sealed)
+		err := r.Scan(&c.MessageID, &c.WriterID, &sealed, &c.Held)
 		if err == nil && len(sealed) > 0 {
 			c.ForeignID, err = s.o.Keyring.Open(sealedForeign, sealed)
 		}
 		chain = append(chain, c)
 		return err
 	}
-	const columns = "SELECT id, writer_id, foreign_id FROM messages WHERE thread_id = ? ORDER BY id"
+	const columns = "SELECT id, writer_id, foreign_id, held FROM messages WHERE thread_id = ? ORDER BY id"
 	if err := s.rows(ctx, columns+" DESC LIMIT ?", []any{v.Thread.ID, threading.ChainLen}, read); err != nil {
 		return fmt.Errorf("read the thread's messages: %w", err)
 	}
@@ -189,7 +189,7 @@ func (s *Store) CloseThread(ctx context.Context, id threading.ID) error {
 // RequiresTLS reports whether a writer asked of any message in a thread that it
 // goes by verified TLS all the way.
 func (s *Store) RequiresTLS(ctx context.Context, threadID threading.ID) (bool, error) {
-	err := s.row(ctx, "SELECT 1 FROM messages WHERE thread_id = ? AND tls = ? LIMIT 1", []any{threadID, threading.TLSRequired}, new(int))
+	err := s.row(ctx, "SELECT 1 FROM messages WHERE thread_id = ? AND tls = ? AND held = 0 LIMIT 1", []any{threadID, threading.TLSRequired}, new(int))
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
